@@ -1,0 +1,42 @@
+"""The one way pixelgbm uses threads: a bounded pool whose results come back in the order of the items."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import cv2
+
+__all__ = ["ordered_map"]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def ordered_map(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int = 1
+) -> Iterator[_Result]:
+    """Yield `function(item)` for each item, in the order of the items, computed by `workers` threads.
+
+    At most `2 * workers` results are in flight, so memory follows the workers and never the items. An
+    exception of `function` is raised here at its item's turn; what was queued behind it is cancelled.
+    The kernels release the interpreter lock, so threads suffice and nothing is ever forked. OpenCV is
+    held to one thread for the same reason: one parallel idea at one place.
+    """
+    cv2.setNumThreads(1)
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pixelgbm")
+    pending: deque[Future[_Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) >= 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
