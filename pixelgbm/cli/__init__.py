@@ -1,0 +1,1 @@
+"""The commands: each file parses its options, makes one library call and prints."""
