@@ -1,0 +1,45 @@
+"""The one table of feature families."""
+
+from __future__ import annotations
+
+from features.column import Family
+from features.families import colour, contrast, difference, gabor
+
+__all__ = ["FAMILIES"]
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "difference",
+            "Where does the image depart from its aligned reference, more than edges, shifts and noise explain?",
+            ("difference", "contrast", "extremes", "smooth"),
+            "edge-normalised and envelope differences: variation model, Steger, Ulrich, Wiedemann 2018, ch. 3.4; "
+            "Hessian: Lindeberg 1998, doi:10.1023/A:1008045108935",
+            difference.columns,
+        ),
+        Family(
+            "contrast",
+            "What stands out from its surroundings in the image alone?",
+            ("contrast", "extremes", "smooth"),
+            "difference of Gaussians: Marr and Hildreth 1980, doi:10.1098/rspb.1980.0020; "
+            "Hessian: Lindeberg 1998, doi:10.1023/A:1008045108935",
+            contrast.columns,
+        ),
+        Family(
+            "gabor",
+            "Which oriented texture is there, in the image and in its ratio to the reference?",
+            ("gabor", "smooth"),
+            "Daugman 1985, doi:10.1364/JOSAA.2.001160; bandwidth: Petkov and Kruizinga 1997, doi:10.1007/s004220050323",
+            gabor.columns,
+        ),
+        Family(
+            "colour",
+            "Which colour is it, and does it differ from the reference's?",
+            ("smooth",),
+            "opponent colours: van de Sande, Gevers, Snoek 2010, doi:10.1109/TPAMI.2009.154",
+            colour.columns,
+        ),
+    )
+}
+"""Name -> family. A new family is one row here, one module in `families/`, its kernels and their slow twins."""

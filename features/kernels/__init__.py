@@ -1,0 +1,1 @@
+"""Jitted loops over float32 planes: checked C-contiguous arrays in, `out` last, no opinions."""

@@ -1,0 +1,318 @@
+"""Bringing a reference onto its image, and saying how far that can be trusted.
+
+The road is coarse to fine: normalised correlation at quarter resolution over the whole margin (a feature match where
+that is unsure), an affine and a projective step of enhanced correlation (Evangelidis and Psarakis 2008), then a smooth
+residual field by windowed, robust Lucas-Kanade steps, limited so that it cannot follow dirt. All of it works on
+high-passed, locally normalised luminance, blurred so that the picture is aligned and not the halftone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import FeatureError
+
+__all__ = ["Quality", "Registration", "luminance", "register", "to_float"]
+
+Plane = NDArray[np.float32]
+
+DESCREEN = 1.6
+"""Blur, px, that removes a halftone of up to ~4 px before anything is compared."""
+CORNER_LIMIT = 14.0
+"""A fine step that moves a corner further than this, px, from the coarse one is not believed."""
+FIELD_LIMIT = 3.0
+"""Largest residual shift, px."""
+WINDOWS = (24.0, 16.0, 12.0)
+"""Gaussian windows, px, of the residual steps: too wide to follow a piece of dirt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a reference explains its image.
+
+    status: "aligned", "no-shift" (too little texture to align on; the reference is used where it lies) or "mismatch"
+    (another scene: the reference must not be used). correlation: of the two signatures after alignment, -1..1.
+    residual: median size of the last local correction, px. texture: share of the luminance's variance that is
+    picture and not noise, 0..1. shift: length of the whole correction at the centre, px.
+    """
+
+    status: str
+    correlation: float
+    residual: float
+    texture: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A reference seen from its image.
+
+    warp: (3, 3) float64, takes homogeneous (row, column, 1) of the image to the reference; the residual field comes on
+    top. aligned: like the image, in the reference's channels and type float32 (0..255). covered: (rows, cols) bool,
+    False where the reference shows nothing. field: (2, rows, cols) float32, where each pixel was read in the
+    reference, as (row, column).
+    """
+
+    warp: NDArray[np.float64]
+    aligned: NDArray[np.float32]
+    covered: NDArray[np.bool_]
+    field: NDArray[np.float32]
+    quality: Quality
+
+
+def to_float(image: NDArray[np.generic]) -> NDArray[np.float32]:
+    """(rows, cols[, 3]) uint8 or uint16 -> float32 on the scale 0..255; `FeatureError` for anything else."""
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
+        raise FeatureError(f"an image of shape {image.shape}; allowed: (rows, cols) or (rows, cols, 3), not empty")
+    if image.dtype == np.uint8:
+        return image.astype(np.float32)
+    if image.dtype == np.uint16:
+        return image.astype(np.float32) * np.float32(1 / 257)
+    raise FeatureError(f"pixels of type {image.dtype}; allowed: uint8, uint16")
+
+
+def luminance(image: NDArray[np.float32]) -> Plane:
+    """.35 R + .65 G: blue is left out, for printed pairs have it smoothed by the camera's maker."""
+    if image.ndim == 2:
+        return image
+    return np.ascontiguousarray(np.float32(0.35) * image[..., 0] + np.float32(0.65) * image[..., 1])
+
+
+def register(test: NDArray[np.generic], reference: NDArray[np.generic]) -> Registration:
+    """Align `reference` (any size) with `test`; both (rows, cols[, 3]) uint8 or uint16.
+
+    Solid backgrounds carry no information: the reference is then taken centre on centre, status "no-shift".
+    """
+    image, other = to_float(test), to_float(reference)
+    if image.ndim != other.ndim:
+        image, other = luminance(image), luminance(other)
+    signature, texture = _signature(luminance(image))
+    other_signature, other_texture = _signature(luminance(other))
+    rows, cols = signature.shape
+    centred = _translation((np.array(other_signature.shape) - np.array([rows, cols])) / 2.0)
+    warp, trusted = centred, False
+    if min(rows, cols) >= 32 and min(other_signature.shape) >= 32 and min(texture, other_texture) >= 0.04:
+        coarse = _coarse(signature, other_signature)
+        warp, trusted = _fine(signature, other_signature, coarse, centred, min(texture, other_texture))
+    row_map, col_map = _dense(warp, rows, cols)
+    residual = 0.0
+    if trusted:
+        row_map, col_map, residual = _residual_field(signature, other_signature, row_map, col_map)
+    covered = _covered(row_map, col_map, other_signature.shape)
+    aligned = cv2.remap(other, col_map, row_map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    correlation = _correlation(
+        signature,
+        cv2.remap(other_signature, col_map, row_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        covered,
+    )
+    status = _status(image, aligned, covered, trusted, correlation, min(texture, other_texture))
+    moved = warp @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
+    home = centred @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
+    shift = float(np.hypot(*(moved[:2] / moved[2] - home[:2])))
+    quality = Quality(status, correlation, residual, min(texture, other_texture), shift)
+    return Registration(warp, np.clip(aligned, 0, 255), covered, np.stack([row_map, col_map]), quality)
+
+
+def _signature(plane: Plane) -> tuple[Plane, float]:
+    """High-passed, locally normalised luminance, and the share of its variance that survives a wider blur."""
+    smooth = cv2.GaussianBlur(plane, (0, 0), DESCREEN)
+    high = smooth - cv2.GaussianBlur(plane, (0, 0), 12.0)
+    energy = cv2.GaussianBlur(high * high, (0, 0), 12.0)
+    wider = cv2.GaussianBlur(high, (0, 0), 3.0)
+    floor = np.float32(0.25 + 0.05 * float(np.sqrt(np.mean(high * high))))
+    texture = float(np.mean(wider * wider)) / (float(np.mean(high * high)) + 0.5)
+    return high / (np.sqrt(energy) + floor), texture
+
+
+def _translation(shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    warp = np.eye(3)
+    warp[:2, 2] = shift
+    return warp
+
+
+def _swap(warp: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(row, column) <-> (x, y) of the same projective map."""
+    order = [1, 0, 2]
+    return np.ascontiguousarray(warp[np.ix_(order, order)])
+
+
+def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]:
+    """Best shift at quarter resolution over the whole margin (at least 25 px each way), and its correlation."""
+    small = cv2.resize(signature, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small_other = cv2.resize(other, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    pad = [max(7, (small.shape[axis] - small_other.shape[axis]) + 7) for axis in (0, 1)]
+    wide = cv2.copyMakeBorder(small_other, pad[0], pad[0], pad[1], pad[1], cv2.BORDER_CONSTANT, value=0)
+    surface = cv2.matchTemplate(wide, small, cv2.TM_CCOEFF_NORMED)
+    row, col = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    shift = 4.0 * (np.array([row, col], float) - pad)
+    return _translation(shift), float(surface[row, col])
+
+
+def _by_features(signature: Plane, other: Plane) -> NDArray[np.float64] | None:
+    """A projective start from matched SIFT points (Lowe 2004), for turns and scales the correlation cannot follow."""
+    bytes_a, bytes_b = (np.clip(128 + 48 * p, 0, 255).astype(np.uint8) for p in (signature, other))
+    sift = cv2.SIFT_create(2000)
+    points_a, described_a = sift.detectAndCompute(bytes_a, None)
+    points_b, described_b = sift.detectAndCompute(bytes_b, None)
+    if described_a is None or described_b is None or len(points_a) < 8 or len(points_b) < 8:
+        return None
+    pairs = cv2.BFMatcher().knnMatch(described_a, described_b, k=2)
+    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.75 * p[1].distance]
+    if len(good) < 12:
+        return None
+    source = np.array([points_a[m.queryIdx].pt for m in good], np.float32)
+    target = np.array([points_b[m.trainIdx].pt for m in good], np.float32)
+    cv2.setRNGSeed(0)
+    warp, inliers = cv2.findHomography(source, target, cv2.RANSAC, 3.0)
+    if warp is None or int(inliers.sum()) < 12:
+        return None
+    scale = np.sqrt(abs(np.linalg.det(warp[:2, :2])))
+    return _swap(warp) if 0.5 < scale < 2.0 else None
+
+
+def _ecc(
+    signature: Plane, other: Plane, warp: NDArray[np.float64], *, motion: int, iterations: int, factor: float
+) -> NDArray[np.float64] | None:
+    """One run of enhanced correlation at resolution `factor`; None where it does not converge."""
+    shrink = np.diag([factor, factor, 1.0])
+    start = _swap(shrink @ warp @ np.linalg.inv(shrink)).astype(np.float32)
+    small, small_other = signature, other
+    if factor != 1.0:
+        small = cv2.resize(signature, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        small_other = cv2.resize(other, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    if motion != cv2.MOTION_HOMOGRAPHY:
+        start = np.ascontiguousarray(start[:2] / start[2, 2])
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, 1e-4)
+    try:
+        _, found = cv2.findTransformECC(small, small_other, start, motion, criteria, None, 1)
+    except cv2.error:
+        return None
+    full = np.vstack([found, [0, 0, 1]]) if found.shape[0] == 2 else found
+    if not np.isfinite(full).all():
+        return None
+    return np.linalg.inv(shrink) @ _swap(full.astype(np.float64)) @ shrink
+
+
+def _fine(
+    signature: Plane,
+    other: Plane,
+    coarse: tuple[NDArray[np.float64], float],
+    centred: NDArray[np.float64],
+    texture: float,
+) -> tuple[NDArray[np.float64], bool]:
+    """The refined warp, and whether it is better than laying centre on centre."""
+    start, peak = coarse
+    if peak < 0.35 and texture >= 0.3:
+        matched = _by_features(signature, other)
+        start = start if matched is None else matched
+    best, best_score = centred, _score(signature, other, centred)
+    for motion, iterations, factor in ((cv2.MOTION_AFFINE, 40, 0.5), (cv2.MOTION_HOMOGRAPHY, 15, 1.0)):
+        found = _ecc(signature, other, start, motion=motion, iterations=iterations, factor=factor)
+        far = found is None or _corner_move(signature.shape, start, found) > CORNER_LIMIT
+        for candidate in [start] if far or found is None else [start, found]:
+            score = _score(signature, other, candidate)
+            if score > best_score:
+                best, best_score = candidate, score
+        start = best
+    return best, best_score >= 0.15
+
+
+def _corner_move(shape: tuple[int, ...], one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    rows, cols = shape
+    corners = np.array([[0, 0, 1], [0, cols - 1, 1], [rows - 1, 0, 1], [rows - 1, cols - 1, 1]], float).T
+    a, b = one @ corners, two @ corners
+    return float(np.abs(a[:2] / a[2] - b[:2] / b[2]).max())
+
+
+def _dense(warp: NDArray[np.float64], rows: int, cols: int) -> tuple[Plane, Plane]:
+    """Where each pixel lies in the reference: two (rows, cols) planes, row and column."""
+    r = np.arange(rows)[:, None]
+    c = np.arange(cols)[None, :]
+    depth = warp[2, 0] * r + warp[2, 1] * c + warp[2, 2]
+    row_map = (warp[0, 0] * r + warp[0, 1] * c + warp[0, 2]) / depth
+    col_map = (warp[1, 0] * r + warp[1, 1] * c + warp[1, 2]) / depth
+    return row_map.astype(np.float32), col_map.astype(np.float32)
+
+
+def _covered(row_map: Plane, col_map: Plane, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    return (row_map > -0.5) & (row_map < shape[0] - 0.5) & (col_map > -0.5) & (col_map < shape[1] - 0.5)
+
+
+def _correlation(a: Plane, b: Plane, covered: NDArray[np.bool_]) -> float:
+    if int(covered.sum()) < 64:
+        return 0.0
+    x, y = a[covered].astype(np.float64), b[covered].astype(np.float64)
+    x -= x.mean()
+    y -= y.mean()
+    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum() + 1e-12))
+
+
+def _score(signature: Plane, other: Plane, warp: NDArray[np.float64]) -> float:
+    row_map, col_map = _dense(warp, *signature.shape)
+    covered = _covered(row_map, col_map, other.shape)
+    if covered.mean() < 0.25:
+        return -1.0
+    return _correlation(signature, cv2.remap(other, col_map, row_map, cv2.INTER_LINEAR), covered)
+
+
+def _residual_field(signature: Plane, other: Plane, row_map: Plane, col_map: Plane) -> tuple[Plane, Plane, float]:
+    """Windowed Lucas-Kanade on the warped reference: a smooth correction that a small object cannot bend.
+
+    Each pixel votes with its gradient; votes of pixels that no shift explains (dirt) are cut down by
+    (1 + (q / 1.5)^2)^-2, q the residual against what half a pixel of misalignment would make there.
+    """
+    size = (0, 0)
+    last = 0.0
+    for window in WINDOWS:
+        warped = cv2.remap(other, col_map, row_map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        d_row = cv2.Sobel(warped, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+        d_col = cv2.Sobel(warped, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+        error = signature - warped
+        spread = np.float32(1.4826 * float(np.median(np.abs(error))) + 1e-3)
+        q = error / (spread + np.float32(0.7) * np.sqrt(d_row * d_row + d_col * d_col))
+        weight = 1 / (1 + (q / np.float32(1.5)) ** 2) ** 2
+        rr = cv2.GaussianBlur(weight * d_row * d_row, size, window)
+        cc = cv2.GaussianBlur(weight * d_col * d_col, size, window)
+        rc = cv2.GaussianBlur(weight * d_row * d_col, size, window)
+        re = cv2.GaussianBlur(weight * d_row * error, size, window)
+        ce = cv2.GaussianBlur(weight * d_col * error, size, window)
+        # Where there is no gradient the correction goes to zero instead of to noise.
+        ridge = np.float32(0.02) * np.float32(float(np.mean(rr + cc)) + 1e-6) + np.float32(1e-6)
+        rr += ridge
+        cc += ridge
+        determinant = rr * cc - rc * rc
+        row_step = np.clip((cc * re - rc * ce) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
+        col_step = np.clip((rr * ce - rc * re) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
+        row_map = row_map + row_step
+        col_map = col_map + col_step
+        last = float(np.median(np.hypot(row_step, col_step)))
+    return row_map, col_map, last
+
+
+def _status(
+    image: NDArray[np.float32],
+    aligned: NDArray[np.float32],
+    covered: NDArray[np.bool_],
+    trusted: bool,
+    correlation: float,
+    texture: float,
+) -> str:
+    """Whether the reference shows the same scene: by its structure where there is any, else by its colour.
+
+    Two shots of one sheet differ in gain by up to ~25 % and in the balance of their channels by less than 10 %; a
+    solid background has no structure to compare, so there the balance decides.
+    """
+    if covered.mean() < 0.25:
+        return "mismatch"
+    gains = np.median(np.log((image[covered] + 4) / (aligned[covered] + 4)), axis=0)
+    balance = float(np.ptp(gains)) if image.ndim == 3 else 0.0
+    other_structure = texture >= 0.3 and correlation < 0.2
+    other_colour = correlation < 0.5 and balance > 0.25
+    other_tone = correlation < 0.2 and float(np.abs(gains).max()) > 0.5
+    if other_structure or other_colour or other_tone:
+        return "mismatch"
+    return "aligned" if trusted else "no-shift"

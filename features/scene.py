@@ -1,0 +1,206 @@
+"""The float planes that every feature family reads, prepared once per image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from features.kernels.smooth import even_columns, even_rows
+from features.photometry import match_focus, match_light
+from features.registration import Quality, luminance, register, to_float
+
+__all__ = ["MEASURES", "Canvas", "Scene", "half_gaussian", "prepare", "reach_of"]
+
+Plane = NDArray[np.float32]
+
+LOG_OFFSET = np.float32(4.0)
+"""Added to grey levels before the logarithm, so that the noise of black pixels does not explode."""
+BLUE_BLUR = 2.5
+"""The camera's own blur of blue, px sigma, given to red and green when colours are compared with `blue="match"`."""
+TRUNCATE = 3.0
+
+MEASURES = ("reference", "correlation", "residual", "texture", "noise", "ratio_noise", "ratio_tail", "edge", "level")
+"""What is measured on the image as a whole; without a reference the comparing ones are 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One image and, where it can be used, its reference: aligned, of the same light and focus.
+
+    planes: name -> (rows, cols) float32. Always `light` (luminance, 0..255) and `log_light`; of colour images `red`,
+    `green`, `blue`; with a reference also `reference_...` of each and their differences `difference` (grey levels) and
+    `ratio` (of logarithms), `ratio_red`, ... covered: (rows, cols) bool, where the reference shows anything.
+    """
+
+    planes: dict[str, Plane]
+    covered: NDArray[np.bool_] | None
+    colour: bool
+    quality: Quality | None
+    measures: dict[str, float]
+
+    def crop(self, top: int, left: int, bottom: int, right: int) -> Scene:
+        """The same scene seen through a window, half-open; measures stay those of the whole image."""
+        window = (slice(top, bottom), slice(left, right))
+        planes = {name: np.ascontiguousarray(plane[window]) for name, plane in self.planes.items()}
+        covered = None if self.covered is None else np.ascontiguousarray(self.covered[window])
+        return Scene(planes, covered, self.colour, self.quality, self.measures)
+
+
+class Canvas:
+    """A scene with a memory of what was computed on it, so that columns share blurs."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.shape = scene.planes["light"].shape
+        self._memory: dict[tuple[object, ...], NDArray[np.float32]] = {}
+
+    def __getitem__(self, name: str) -> Plane:
+        return self.scene.planes[name]
+
+    def measure(self, name: str) -> np.float32:
+        """One image-level number as float32."""
+        return np.float32(self.scene.measures[name])
+
+    def once(self, key: tuple[object, ...], make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What `make()` gave the first time it was asked for under `key`."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]
+
+    def empty(self) -> Plane:
+        """A fresh plane of the scene's size, not initialised."""
+        return np.empty(self.shape, np.float32)
+
+    def smooth(self, plane: Plane, sigma: float) -> Plane:
+        """`plane` blurred by a Gaussian, truncated at three sigma, edges repeated."""
+        if sigma <= 0:
+            return plane
+        taps = half_gaussian(sigma)
+        buffer, out = self.empty(), self.empty()
+        even_rows(plane, taps, buffer)
+        even_columns(buffer, taps, out)
+        return out
+
+    def blur(self, name: str, sigma: float) -> Plane:
+        """A named plane of the scene, blurred; remembered."""
+        return self.once(("blur", name, sigma), lambda: self.smooth(self[name], sigma))
+
+
+def reach_of(sigma: float) -> int:
+    """How far a blur looks, px."""
+    return int(TRUNCATE * sigma + 0.5) if sigma > 0 else 0
+
+
+def half_gaussian(sigma: float) -> Plane:
+    """Taps 0..reach of a Gaussian whose two-sided sum is 1, float32."""
+    offsets = np.arange(reach_of(sigma) + 1, dtype=np.float64)
+    taps = np.exp(-0.5 * (offsets / sigma) ** 2)
+    return (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
+
+
+def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None) -> Scene:
+    """Register, match light and focus, take logarithms, measure the noise: all that needs the whole image.
+
+    test, reference: (rows, cols[, 3]) uint8 or uint16. A reference of another scene is left out; `quality.status`
+    then says "mismatch".
+    """
+    image = to_float(test)
+    colour = image.ndim == 3
+    if reference is None:
+        return _alone(image, colour, None)
+    registration = register(test, reference)
+    if registration.quality.status == "mismatch":
+        return _alone(image, colour, registration.quality)
+    aligned = registration.aligned
+    if aligned.ndim != image.ndim:
+        image, colour, aligned = luminance(image), False, luminance(aligned)
+    covered = registration.covered
+    tests = _channels(image)
+    matched = [
+        np.where(covered, match_light(t, r, covered), t)
+        for t, r in zip(tests.values(), _channels(aligned).values(), strict=True)
+    ]
+    references = dict(zip(tests, matched, strict=True))
+    reference_light = references["light"] if not colour else _light(references)
+    for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
+    return _compared(
+        _blurred(tests, for_test), _blurred(references, for_reference), covered, colour, registration.quality, image
+    )
+
+
+def _channels(image: NDArray[np.float32]) -> dict[str, Plane]:
+    if image.ndim == 2:
+        return {"light": np.ascontiguousarray(image)}
+    return {name: np.ascontiguousarray(image[..., k]) for k, name in enumerate(("red", "green", "blue"))}
+
+
+def _light(channels: dict[str, Plane]) -> Plane:
+    return np.float32(0.35) * channels["red"] + np.float32(0.65) * channels["green"]
+
+
+def _blurred(channels: dict[str, Plane], sigma: float) -> dict[str, Plane]:
+    if sigma <= 0:
+        return channels
+    return {name: cv2.GaussianBlur(plane, (0, 0), sigma) for name, plane in channels.items()}
+
+
+def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[str, Plane]:
+    """The channels, their luminance, and the logarithms of both, under `prefix`; also red and green blurred as blue."""
+    planes = dict(channels)
+    if colour:
+        planes["light"] = _light(channels)
+        planes["matched_light"] = cv2.GaussianBlur(planes["light"], (0, 0), BLUE_BLUR)
+    logs = {f"log_{name}": np.log(plane + LOG_OFFSET) for name, plane in planes.items()}
+    return {prefix + name: plane for name, plane in (planes | logs).items()}
+
+
+def _alone(image: NDArray[np.float32], colour: bool, quality: Quality | None) -> Scene:
+    planes = _with_logs(_channels(image), colour, "")
+    return Scene(planes, None, colour, quality, _measures(planes, None, None))
+
+
+def _compared(
+    tests: dict[str, Plane],
+    references: dict[str, Plane],
+    covered: NDArray[np.bool_],
+    colour: bool,
+    quality: Quality,
+    image: NDArray[np.float32],
+) -> Scene:
+    # The test's own columns (contrast, Gabor, colour) read it as it was shot; only what is compared is focus-matched.
+    planes = _with_logs(_channels(image), colour, "")
+    compared = _with_logs(tests, colour, "focused_")
+    planes |= {"focused_light": compared["focused_light"], "focused_log_light": compared["focused_log_light"]}
+    other = _with_logs(references, colour, "reference_")
+    planes |= other
+    planes["difference"] = compared["focused_light"] - other["reference_light"]
+    planes["ratio"] = compared["focused_log_light"] - other["reference_log_light"]
+    if colour:
+        for name in ("red", "green", "blue", "matched_light"):
+            planes[f"ratio_{name}"] = compared[f"focused_log_{name}"] - other[f"reference_log_{name}"]
+            planes[f"focused_{name}"] = compared[f"focused_{name}"]
+    return Scene(planes, covered, colour, quality, _measures(planes, covered, quality))
+
+
+def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:
+    """Image-level numbers, all finite; noise is 1.4826 x the median absolute difference plus a floor."""
+    light = planes["light"]
+    row_step = np.abs(np.diff(light[::2, ::2], axis=0)).mean() if light.shape[0] > 2 else 0.0
+    values = dict.fromkeys(MEASURES, 0.0) | {"edge": float(row_step), "level": float(light.mean())}
+    if covered is None or quality is None:
+        return values | {"noise": 1.0, "ratio_noise": 0.01}
+    difference = np.abs(planes["difference"][covered])
+    ratio = np.abs(cv2.GaussianBlur(planes["ratio"], (0, 0), 2.0)[covered])
+    return values | {
+        "reference": 1.0,
+        "correlation": quality.correlation,
+        "residual": quality.residual,
+        "texture": quality.texture,
+        "noise": 1.4826 * float(np.median(difference)) + 0.3,
+        "ratio_noise": 1.4826 * float(np.median(np.abs(planes["ratio"][covered]))) + 0.002,
+        "ratio_tail": float(np.quantile(ratio, 0.995)),
+    }

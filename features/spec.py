@@ -1,0 +1,80 @@
+"""Which features to compute: families, treatment of blue, scale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from features.catalog import FAMILIES
+from features.column import Column
+from features.errors import FeatureError
+
+__all__ = ["BLUE_TREATMENTS", "FeatureSpec"]
+
+BLUE_TREATMENTS = ("match", "use", "drop")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """A frozen choice of columns.
+
+    families: names from `catalog.FAMILIES`. blue: "match" blurs red and green as the camera blurred blue before
+    colours are compared, "use" takes blue as it comes, "drop" leaves it out. scale: a factor on the sigmas; raise it
+    when defects are larger than some 20 px across.
+    """
+
+    families: tuple[str, ...] = tuple(FAMILIES)
+    blue: str = "match"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "families", tuple(self.families))
+        unknown = [f for f in self.families if f not in FAMILIES]
+        if unknown or not self.families or len(set(self.families)) < len(self.families):
+            raise FeatureError(f"families {list(self.families)}; allowed: one or more of {list(FAMILIES)}, each once")
+        if self.blue not in BLUE_TREATMENTS:
+            raise FeatureError(f"blue = {self.blue!r}; allowed: {', '.join(BLUE_TREATMENTS)}")
+        if not 0.25 <= self.scale <= 8:
+            raise FeatureError(f"scale = {self.scale!r}; allowed: 0.25 to 8")
+
+    @cached_property
+    def table(self) -> tuple[Column, ...]:
+        """The columns in the order of the catalogue, whatever the order of `families`."""
+        return tuple(
+            column
+            for name, family in FAMILIES.items()
+            if name in self.families
+            for column in family.columns(self.blue, float(self.scale))
+        )
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.table)
+
+    @cached_property
+    def reach(self) -> int:
+        """How far the widest column looks, px: the halo of a tile."""
+        return max(column.reach for column in self.table)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over names and formulae: two specifications with the same digest give the same bytes."""
+        rows = [(c.name, c.formula, c.signed, c.reach) for c in self.table]
+        return hashlib.sha256(json.dumps([rows, self.blue, self.scale]).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` reads them back."""
+        return {"families": list(self.families), "blue": self.blue, "scale": self.scale}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FeatureSpec:
+        """The specification `to_dict` wrote; `FeatureError` for unknown keys or values."""
+        unknown = sorted(set(values) - {"families", "blue", "scale"})
+        if unknown:
+            raise FeatureError(f"unknown key {unknown[0]!r} in a feature specification; known: blue, families, scale")
+        return cls(**{**values, "families": tuple(values.get("families", tuple(FAMILIES)))})
