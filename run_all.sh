@@ -54,6 +54,10 @@ fill() { # interpreter, requirement, log: a fresh environment with the packages 
   "$venv/bin/python" -m pip install --disable-pip-version-check --prefer-binary --editable "$2" >>"$3" 2>&1
 }
 
+last_error() { # log of pip
+  printf '%s (all of it: %s)' "$(grep -E '(ERROR|Error|error): ' "$1" | tail -n 1)" "$1"
+}
+
 missing_library() { # one line naming what the wheels need from the system
   "$venv/bin/python" - <<'PY'
 import importlib, re, sys
@@ -70,7 +74,7 @@ PY
 }
 
 make_environment() { # extra ("" or "dev")
-  local extra=$1 requirement=$here mark stamp interpreter log problem begin=$SECONDS tried=""
+  local extra=$1 requirement=$here mark stamp interpreter version log problem begin=$SECONDS tried=""
   [ -z "$extra" ] || requirement="$here[$extra]"
   mark=$venv/.ready${extra:+-$extra}
   stamp=$(cksum <"$here/pyproject.toml")
@@ -83,7 +87,9 @@ make_environment() { # extra ("" or "dev")
   log=$(mktemp "${TMPDIR:-/tmp}/pixelgbm-setup.XXXXXX")
   for interpreter in $(candidates); do
     suitable "$interpreter" || continue
-    tried="$tried $interpreter"
+    version=$("$interpreter" -c 'import platform; print(platform.python_version())')
+    case " $tried " in *" $version "*) continue ;; esac
+    tried="$tried $version"
     if fill "$interpreter" "$requirement" "$log"; then
       problem=$(missing_library 2>&1) || fail "$problem"
       printf '%s' "$stamp" >"$mark"
@@ -94,7 +100,7 @@ make_environment() { # extra ("" or "dev")
     fi
   done
   [ -n "$tried" ] || fail "no Python 3.11 or newer (64 bit) found; name one with PYTHON=/path/to/python"
-  fail "no environment with$tried: $(grep -i error "$log" | tail -n 1) (all of it: $log)"
+  fail "no environment with Python$tried: $(last_error "$log")"
 }
 
 setup() { # extra
@@ -318,7 +324,7 @@ run_bundle() { # folder to write, model
   mkdir -p -- "$out/wheels"
   log=$out/wheels.log
   "$venv/bin/python" -m pip wheel --disable-pip-version-check --prefer-binary --wheel-dir "$out/wheels" "$here" \
-    >"$log" 2>&1 || fail "wheels: $(grep -i error "$log" | tail -n 1) (all of it: $log)"
+    >"$log" 2>&1 || fail "wheels: $(last_error "$log")"
   rm -f -- "$log"
   cp -R -- "$model" "$out/model"
   cp -- "$here/README.md" "$here/LICENSE" "$out/"

@@ -1,0 +1,74 @@
+"""The options that several commands share, and how every command opens a data folder."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pixelgbm import datasets
+from pixelgbm.cli.console import Console
+from pixelgbm.errors import DatasetError
+from pixelgbm.records import Dataset
+
+__all__ = ["PATH", "data_options", "open_data", "workers_option"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def _cores() -> int:
+    """The cores this process may use, which a container can make fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=_cores,
+    show_default="all cores",
+    help="Worker threads; the result is the same with any number.",
+)
+
+
+def data_options(command: _Command) -> _Command:
+    """`--layout` and `--contest-exclusions`, wherever a data folder is read."""
+    command = click.option(
+        "--contest-exclusions",
+        is_flag=True,
+        help="Leave out the contest's 37 wrong references even if the folder is not the contest's own.",
+    )(command)
+    return click.option(
+        "--layout", metavar="NAME", help=f"Layout of the data: {', '.join(datasets.LAYOUTS)}.  [default: recognised]"
+    )(command)
+
+
+def open_data(
+    console: Console,
+    data: Path,
+    *,
+    layout: str | None,
+    contest_exclusions: bool,
+    truth: Path | None = None,
+    splits: Sequence[str] = (),
+) -> Dataset:
+    """The samples of `splits` (none given, or "all": every one); says which of them are excluded and why."""
+    dataset = datasets.open_dataset(data, layout=layout, truth=truth, contest_exclusions=contest_exclusions)
+    if splits and "all" not in splits:
+        there = sorted({sample.split for sample in dataset.samples})
+        for split in splits:
+            if split not in there:
+                raise DatasetError(f"{data}: no split {split!r}; it has: {', '.join(there)}")
+        dataset = dataset.select(set(splits))
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for sample in dataset.samples:
+        if sample.id in dataset.excluded:
+            reasons[dataset.excluded[sample.id]].append(sample.id)
+    for reason, ids in reasons.items():
+        console.say(f"{len(ids)} of {len(dataset.samples)} excluded ({reason}): {', '.join(ids)}")
+    return dataset

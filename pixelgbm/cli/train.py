@@ -1,0 +1,54 @@
+"""`pixelgbm train`: a model out of a labelled data folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from pixelgbm import training
+from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.options import PATH, data_options, open_data, workers_option
+from pixelgbm.config import RunConfig, load_config
+
+__all__ = ["command"]
+
+
+@click.command("train")
+@click.argument("data", type=PATH)
+@click.option("--out", type=PATH, required=True, metavar="MODEL", help="Folder of the model to write.")
+@click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
+@click.option("--split", "splits", multiple=True, default=("train",), show_default=True, help="Repeatable.")
+@click.option("--profile", help="'fast': one look.  [default: the config's]")
+@data_options
+@workers_option
+@quiet_option
+@json_option
+def command(
+    data: Path,
+    out: Path,
+    config: Path | None,
+    splits: tuple[str, ...],
+    profile: str | None,
+    layout: str | None,
+    contest_exclusions: bool,
+    workers: int,
+    quiet: bool,
+    json_path: Path | None,
+) -> None:
+    """Train a model; its out-of-fold maps go to MODEL.maps, where `tune` looks for them.
+
+    \b
+    Example:
+      pixelgbm train demo/data --out demo/model
+    """
+    console = Console(quiet=quiet, json_path=json_path)
+    run_config = RunConfig() if config is None else load_config(config)
+    if profile is not None:
+        run_config = replace(run_config, profile=profile)
+    dataset = open_data(console, data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    with console.progress() as progress:
+        model = training.train(dataset, run_config, out=out, workers=workers, progress=progress)
+    console.say(f"{out}: trained, {', '.join(head.name for head in model.heads)}, digest {model.digest[:12]}")
+    console.result({"model": str(out), "digest": model.digest, "training": model.training})
