@@ -15,9 +15,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def ordered_map(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int = 1
-) -> Iterator[_Result]:
+def ordered_map(function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int = 1) -> Iterator[_Result]:
     """Yield `function(item)` for each item, in the order of the items, computed by `workers` threads.
 
     At most `2 * workers` results are in flight, so memory follows the workers and never the items. An

@@ -1,0 +1,174 @@
+"""A model applied to a pair: maps, candidate regions, their scores, the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import FeatureError, FeatureStack, extract
+from pixelgbm import datasets, decision, regions
+from pixelgbm.calibration import Calibration
+from pixelgbm.errors import ModelError, PixelgbmError
+from pixelgbm.forest import Trees, predict_planes, predict_rows
+from pixelgbm.model import Head, Look, Model
+from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
+from pixelgbm.threads import ordered_map
+
+__all__ = [
+    "byte_map",
+    "extract_stack",
+    "head_maps",
+    "inspect_many",
+    "inspect_pair",
+    "pair_flags",
+    "probability_map",
+    "region_scores",
+]
+
+References = Literal["use", "drop"]
+"""`"drop"` hides every reference, to see what an answer is worth without them."""
+
+
+def extract_stack(look: Look, pair: Pair, *, references: References = "use") -> FeatureStack:
+    """The byte planes of one pair as `look` wants them."""
+    reference = pair.reference if references == "use" else None
+    return extract(pair.test, reference, look.spec, look.quantizer)
+
+
+def probability_map(trees: Trees, stack: FeatureStack, ignore: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """(rows, cols) float32 probability of a defect; 0 where `ignore` says that nothing is judged."""
+    probability = predict_planes(trees, stack.planes)
+    if ignore is not None:
+        probability[ignore] = 0
+    return probability
+
+
+def byte_map(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """255 x probability, rounded: what out-of-fold maps keep, and so what every decision is made on."""
+    return np.rint(probability * np.float32(255)).astype(np.uint8)
+
+
+def head_maps(
+    model: Model, pair: Pair, *, references: References = "use"
+) -> tuple[FeatureStack, dict[str, NDArray[np.float32]]]:
+    """The planes of the last look and, per head, the (rows, cols) float32 probability map.
+
+    The only place that goes through the looks of a model.
+    """
+    if len(model.looks) != 1:
+        raise ModelError(f"the model has {len(model.looks)} looks; this version applies exactly one")
+    stack = extract_stack(model.looks[0], pair, references=references)
+    maps = {head.name: probability_map(head.boosters[0], stack, pair.ignore) for head in model.heads}
+    return stack, maps
+
+
+def region_scores(booster: Trees | None, calibration: Calibration, table: regions.RegionTable) -> NDArray[np.float64]:
+    """(n,) calibrated confidence of each candidate; without a region booster its mean probability stands in."""
+    if table.area.size == 0:
+        return np.zeros(0)
+    raw = table.mean_probability.astype(np.float64) if booster is None else predict_rows(booster, table.features)
+    return calibration(raw)
+
+
+def inspect_pair(
+    model: Model, pair: Pair, *, id: str = "", min_size: int | None = None, references: References = "use"
+) -> Inspection:
+    """Inspect one pair: every head's mask and map, the regions kept, and accepted or rejected.
+
+    A part is accepted when no head keeps a region. `min_size` (px) replaces the rule's minimum area:
+    raise it when defects below a size do not matter to the customer.
+    """
+    stack, maps = head_maps(model, pair, references=references)
+    masks: dict[str, NDArray[np.bool_]] = {}
+    found: list[Region] = []
+    for head in model.heads:
+        masks[head.name], kept = _decide(head, maps[head.name], stack, min_size=min_size)
+        found.extend(kept)
+    flags = pair_flags(pair, stack, references=references)
+    return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
+
+
+def _decide(
+    head: Head, probability: NDArray[np.float32], stack: FeatureStack, *, min_size: int | None
+) -> tuple[NDArray[np.bool_], list[Region]]:
+    """The final mask of one head and its kept regions."""
+    levels = byte_map(probability)
+    candidates = regions.candidate_mask(levels, low=head.rule.low, operation=head.rule.operation)
+    table = regions.measure(levels, candidates, stack.planes, stack.measures, column_names=stack.names)
+    scores = region_scores(head.region_booster, head.calibration, table)
+    mask, kept = decision.decide(table, scores, head.rule, min_size=min_size)
+    area = table.filled_area if head.rule.fill_holes else table.area
+    return mask, [
+        Region(
+            head=head.name,
+            bbox=tuple(int(edge) for edge in table.bbox[k]),  # type: ignore[arg-type]
+            centroid=(float(table.centroid[k, 0]), float(table.centroid[k, 1])),
+            area=int(area[k]),
+            score=float(scores[k]),
+            mean_probability=float(table.mean_probability[k]),
+            max_probability=float(table.max_probability[k]),
+        )
+        for k in kept
+    ]
+
+
+def pair_flags(pair: Pair, stack: FeatureStack, *, references: References = "use") -> tuple[str, ...]:
+    """What a person should know about the answer: a missing or wrong reference, what the reader changed."""
+    flags = []
+    if pair.reference is None or references == "drop":
+        flags.append("no reference")
+    elif stack.quality is not None and stack.quality.status == "mismatch":
+        flags.append("reference mismatch")
+    return (*flags, *pair.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one sample: an inspection and the seconds it took, or the reason why not."""
+
+    inspection: Inspection | None
+    seconds: float
+    failure: str = ""
+
+
+def inspect_many(
+    model: Model,
+    dataset: Dataset,
+    samples: Iterable[Sample] | None = None,
+    *,
+    on_result: Callable[[Inspection, float], None],
+    on_failure: Callable[[str, str], None],
+    workers: int = 1,
+    min_size: int | None = None,
+    references: References = "use",
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Inspect samples (None: all of `dataset`) with `workers` threads, one image per thread.
+
+    `on_result(inspection, seconds)` and `on_failure(id, reason)` are called in this thread, in the order
+    of the samples. A file that cannot be read is reported and the rest is done. The bytes handed out
+    do not depend on `workers`, and memory is bounded by it.
+    """
+    todo = tuple(dataset.samples if samples is None else samples)
+
+    def inspect(sample: Sample) -> _Outcome:
+        start = time.perf_counter()
+        try:
+            pair = datasets.read_pair(dataset, sample)
+            inspection = inspect_pair(model, pair, id=sample.id, min_size=min_size, references=references)
+        except (PixelgbmError, FeatureError) as error:
+            return _Outcome(None, time.perf_counter() - start, str(error))
+        return _Outcome(inspection, time.perf_counter() - start)
+
+    for done, (sample, outcome) in enumerate(zip(todo, ordered_map(inspect, todo, workers=workers), strict=True), 1):
+        if outcome.inspection is None:
+            on_failure(sample.id, outcome.failure)
+        else:
+            on_result(outcome.inspection, outcome.seconds)
+        if progress is not None:
+            progress(done, len(todo), "inspecting")

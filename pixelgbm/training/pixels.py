@@ -1,0 +1,165 @@
+"""The pixel stage: the quantizer, two rounds of sampled rows, fold boosters and the final booster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import Quantizer, fit_quantizer, sample_columns
+from pixelgbm import datasets
+from pixelgbm.config import RunConfig
+from pixelgbm.forest import Trees, parse_trees
+from pixelgbm.inspection import byte_map, extract_stack, probability_map
+from pixelgbm.model import Look
+from pixelgbm.records import Dataset, Sample
+from pixelgbm.sampling import DEFECT, draw, generator
+from pixelgbm.threads import ordered_map
+from pixelgbm.training.boosters import grow
+from pixelgbm.training.plan import Plan, Progress, View
+
+__all__ = ["FoldBoosters", "Rows", "collect_rows", "fit_look", "grow_folds", "grow_pixel_booster"]
+
+FoldBoosters = Mapping[str, tuple[Trees, ...]]
+"""Per head one booster per fold, each grown without that fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Sampled pixels of one head in canonical order.
+
+    planes: (n, columns) uint8. labels, weights: (n,) float32. fold: (n,) int16.
+    """
+
+    planes: NDArray[np.uint8]
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    fold: NDArray[np.int16]
+
+
+def fit_look(dataset: Dataset, plan: Plan, config: RunConfig, *, workers: int, progress: Progress | None) -> Look:
+    """Fit the byte scale of every column on a seeded subset of pixels, up to a fifth of them defect.
+
+    Defects are so rare that a plain subset would leave their values clipped at the end of the scale.
+    """
+    samples = [view.sample for view in plan.views if not view.hide_reference]
+    rng = generator(config.seed, "quantizer")
+    count = min(config.sampling.quantizer_images, len(samples))
+    chosen = [samples[k] for k in sorted(rng.choice(len(samples), size=count, replace=False).tolist())]
+
+    def raw(sample: Sample) -> NDArray[np.float32]:
+        pair = datasets.read_pair(dataset, sample)
+        truth = datasets.read_truth(dataset, sample, pair.test.shape[:2])
+        pixels = _scale_pixels(
+            list(truth.values()), pair.ignore, generator(config.seed, "quantizer", sample.id), config
+        )
+        return sample_columns(pair.test, pair.reference, config.features, pixels)
+
+    parts = []
+    for done, part in enumerate(ordered_map(raw, chosen, workers=workers), 1):
+        parts.append(part)
+        if progress is not None:
+            progress(done, count, "fitting the byte scales")
+    quantizer: Quantizer = fit_quantizer(np.concatenate(parts), config.features)
+    return Look(config.features, quantizer)
+
+
+def _scale_pixels(
+    truth: list[NDArray[np.uint8]], ignore: NDArray[np.bool_] | None, rng: np.random.Generator, config: RunConfig
+) -> NDArray[np.intp]:
+    """(n, 2) pixels of one image for the byte scales: at most a fifth of `quantizer_pixels` defect, the rest any."""
+    defect = np.any([plane >= DEFECT for plane in truth], axis=0)
+    usable = np.ones(defect.shape, dtype=bool) if ignore is None else ~ignore
+    chosen = []
+    for pool, count in (
+        (np.flatnonzero(defect & usable), config.sampling.quantizer_pixels // 5),
+        (np.flatnonzero(usable), config.sampling.quantizer_pixels),
+    ):
+        chosen.append(rng.choice(pool, size=min(count, pool.size), replace=False))
+    return np.stack(np.unravel_index(np.unique(np.concatenate(chosen)), defect.shape), axis=1)
+
+
+def collect_rows(
+    dataset: Dataset,
+    plan: Plan,
+    look: Look,
+    config: RunConfig,
+    *,
+    boosters: FoldBoosters | None,
+    workers: int,
+    progress: Progress | None,
+) -> dict[str, Rows]:
+    """Sample every view's pixels, one feature extraction per view.
+
+    With `boosters` of the round before, the hard negatives are drawn by the map of the booster that
+    has not seen the view's fold.
+    """
+    stage, label = ("round-1", "sampling pixels") if boosters is None else ("round-2", "mining hard pixels")
+
+    def sample(view: View) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
+        pair = datasets.read_pair(dataset, view.sample)
+        truth = datasets.read_truth(dataset, view.sample, pair.test.shape[:2])
+        stack = extract_stack(look, pair, references="drop" if view.hide_reference else "use")
+        found = {}
+        for head in view.sample.labelled_heads:
+            hardness = None
+            if boosters is not None:
+                hardness = byte_map(probability_map(boosters[head][view.fold], stack, pair.ignore))
+            rng = generator(config.seed, stage, head, view.sample.id, str(view.hide_reference))
+            drawn, labels, weights = draw(truth[head], pair.ignore, rng=rng, config=config.sampling, hardness=hardness)
+            planes = np.ascontiguousarray(stack.planes[:, drawn[:, 0], drawn[:, 1]].T)
+            found[head] = (planes, labels, weights)
+        return found
+
+    parts: dict[str, list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], int]]]
+    parts = {head: [] for head in plan.heads}
+    results = ordered_map(sample, plan.views, workers=workers)
+    for done, (view, found) in enumerate(zip(plan.views, results, strict=True), 1):
+        for head, (planes, labels, weights) in found.items():
+            parts[head].append((planes, labels, weights, view.fold))
+        if progress is not None:
+            progress(done, len(plan.views), label)
+    return {head: _stacked(found) for head, found in parts.items()}
+
+
+def _stacked(parts: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], int]]) -> Rows:
+    planes, labels, weights, folds = zip(*parts, strict=True)
+    fold = np.repeat(np.array(folds, dtype=np.int16), [part.size for part in labels])
+    return Rows(np.concatenate(planes), np.concatenate(labels), np.concatenate(weights), fold)
+
+
+def grow_folds(
+    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, trees: int, label: str, progress: Progress | None
+) -> dict[str, tuple[Trees, ...]]:
+    """Per head and fold, a booster of `trees` trees grown on the rows of all other folds."""
+    grown: dict[str, tuple[Trees, ...]] = {}
+    total = len(rows) * config.folds
+    for place, (head, table) in enumerate(rows.items()):
+        boosters = []
+        for fold in range(config.folds):
+            boosters.append(_grow(table, np.flatnonzero(table.fold != fold), look, config, trees=trees))
+            if progress is not None:
+                progress(place * config.folds + fold + 1, total, label)
+        grown[head] = tuple(boosters)
+    return grown
+
+
+def grow_pixel_booster(rows: Rows, look: Look, config: RunConfig) -> Trees:
+    """The final pixel booster of one head: all rows, as many trees as in the folds."""
+    return _grow(rows, np.arange(rows.labels.size), look, config, trees=config.booster.trees)
+
+
+def _grow(rows: Rows, index: NDArray[np.intp], look: Look, config: RunConfig, *, trees: int) -> Trees:
+    text = grow(
+        rows.planes,
+        rows.labels,
+        rows.weights,
+        index=index,
+        names=look.spec.columns,
+        config=config.booster,
+        seed=config.seed,
+        trees=trees,
+    )
+    return parse_trees(text, where="the pixel booster just grown")

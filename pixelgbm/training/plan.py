@@ -1,0 +1,162 @@
+"""What a training run will learn from: everything read once and checked, groups, folds, the views to take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelgbm import datasets
+from pixelgbm.config import RunConfig
+from pixelgbm.errors import DatasetError
+from pixelgbm.groups import fold_table, infer_groups
+from pixelgbm.records import Dataset, Sample
+from pixelgbm.sampling import DEFECT, generator
+from pixelgbm.threads import ordered_map
+
+__all__ = ["Plan", "Progress", "View", "make_plan"]
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a sample: as it is, or with its reference hidden."""
+
+    sample: Sample
+    hide_reference: bool
+    fold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The views of a run in canonical order: every sample once, then the seeded second looks without reference.
+
+    folds: sample id -> 0..folds-1. groups: sample id -> group. defects: head -> sample id -> defect pixels.
+    """
+
+    views: tuple[View, ...]
+    folds: Mapping[str, int]
+    groups: Mapping[str, str]
+    defects: Mapping[str, Mapping[str, int]]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(self.defects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the first reading of a sample keeps of it. packed: the union of all heads' defects, one bit a pixel."""
+
+    shape: tuple[int, int]
+    free: Mapping[str, int]
+    defects: Mapping[str, int]
+    packed: NDArray[np.uint8]
+
+    def mask(self) -> NDArray[np.bool_]:
+        flat = np.unpackbits(self.packed, count=self.shape[0] * self.shape[1])
+        return flat.reshape(self.shape).astype(bool)
+
+
+def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Progress | None) -> Plan:
+    """Read and check every labelled sample, infer the groups that are not given, and lay the folds.
+
+    Raises the first error of a file in data order, or DatasetError when the data cannot be learned
+    from: nothing labelled, no defect at all, fewer groups with defects than folds.
+    """
+    samples = tuple(s for s in dataset.select(usable_only=True).samples if s.labelled_heads)
+    if not samples:
+        raise DatasetError(f"{dataset.root}: no labelled sample to train on")
+    read: dict[str, _Read] = {}
+    results = ordered_map(lambda sample: _read(dataset, sample), samples, workers=workers)
+    for done, (sample, item) in enumerate(zip(samples, results, strict=True), 1):
+        read[sample.id] = item
+        if progress is not None:
+            progress(done, len(samples), "reading")
+    groups = _groups(samples, read)
+    _check_learnable(dataset, samples, read, groups, config)
+    strata = {s.id: f"{s.level}/{'+'.join(h for h, n in read[s.id].defects.items() if n)}" for s in samples}
+    ids = [s.id for s in samples]
+    folds = fold_table(ids, groups, folds=config.folds, seed=config.seed, strata=strata)
+    defects = {
+        head: {s.id: read[s.id].defects[head] for s in samples if head in s.labelled_heads} for head in dataset.heads
+    }
+    return Plan(_views(samples, folds, config), folds, groups, defects)
+
+
+def _read(dataset: Dataset, sample: Sample) -> _Read:
+    pair = datasets.read_pair(dataset, sample)
+    shape = (int(pair.test.shape[0]), int(pair.test.shape[1]))
+    truth = datasets.read_truth(dataset, sample, shape)
+    usable = np.ones(shape, dtype=bool) if pair.ignore is None else ~pair.ignore
+    any_defect = np.zeros(shape, dtype=bool)
+    defects, free = {}, {}
+    for head, plane in truth.items():
+        defect = (plane >= DEFECT) & usable
+        defects[head] = int(np.count_nonzero(defect))
+        free[head] = int(np.count_nonzero(usable)) - defects[head]
+        any_defect |= defect
+    return _Read(shape, free, defects, np.packbits(any_defect))
+
+
+def _groups(samples: tuple[Sample, ...], read: Mapping[str, _Read]) -> dict[str, str]:
+    """The data's own groups where every sample has one, else groups of images that share a defect pattern."""
+    if all(s.group is not None for s in samples):
+        return {s.id: str(s.group) for s in samples}
+    inferred = infer_groups((s.id, read[s.id].mask()) for s in samples)
+    return _joined(samples, inferred)
+
+
+def _joined(samples: tuple[Sample, ...], inferred: Mapping[str, str]) -> dict[str, str]:
+    """Inferred groups, made coarser where a sample's own group or object says that images belong together."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for sample in samples:
+        own = f"pattern {inferred[sample.id]}"
+        root(own)
+        for kind, value in (("group", sample.group), ("object", sample.object_id)):
+            if value is not None:
+                parent[root(f"{kind} {value}")] = root(own)
+    return {s.id: root(f"pattern {inferred[s.id]}").removeprefix("pattern ") for s in samples}
+
+
+def _check_learnable(
+    dataset: Dataset,
+    samples: tuple[Sample, ...],
+    read: Mapping[str, _Read],
+    groups: Mapping[str, str],
+    config: RunConfig,
+) -> None:
+    """Refuse data that folds of whole groups cannot be learned from, head by head."""
+    for head in dataset.heads:
+        labelled = [s for s in samples if head in s.labelled_heads]
+        where = f"{dataset.root}: {head}"
+        dirty = {groups[s.id] for s in labelled if read[s.id].defects[head]}
+        if not dirty:
+            raise DatasetError(f"{where}: none of {len(labelled)} labelled images has a defect pixel; nothing to learn")
+        if len(dirty) < config.folds:
+            raise DatasetError(
+                f"{where}: {len(dirty)} groups with defects; {config.folds} folds of whole groups need as many"
+            )
+        if not any(read[s.id].free[head] for s in labelled):
+            raise DatasetError(f"{where}: every labelled pixel is a defect; nothing to tell it from")
+
+
+def _views(samples: tuple[Sample, ...], folds: Mapping[str, int], config: RunConfig) -> tuple[View, ...]:
+    """All samples as they are, then a seeded share of those with a reference once more without it."""
+    referenced = [s for s in samples if s.reference is not None]
+    count = round(config.sampling.reference_dropout * len(referenced))
+    rng = generator(config.seed, "reference-dropout")
+    chosen = sorted(rng.choice(len(referenced), size=count, replace=False).tolist()) if count else []
+    plain = [View(s, False, folds[s.id]) for s in samples]
+    return (*plain, *(View(referenced[k], True, folds[referenced[k].id]) for k in chosen))
