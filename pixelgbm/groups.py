@@ -253,9 +253,7 @@ def _refined(fixed: _Shape, moving: _Shape, scale: float, turn: float, flip: boo
     return best
 
 
-def _distance(
-    fixed: _Shape, moving: _Shape, scale: float, flip: bool, state: tuple[float, float, float]
-) -> float:
+def _distance(fixed: _Shape, moving: _Shape, scale: float, flip: bool, state: tuple[float, float, float]) -> float:
     """Pixels in one shape only, per px of border, with `moving` turned about its centre and put on `fixed`."""
     turn, shift_row, shift_col = state
     cos, sin = np.cos(turn) * scale, np.sin(turn) * scale
