@@ -18,7 +18,8 @@ from pixelgbm.headers import Header, check_png_sums, read_header
 
 __all__ = ["encode_png", "encode_tiff", "image_size", "read_gray", "read_image", "write_png", "write_tiff"]
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]
+"""(rows, cols) or (rows, cols, 3) RGB, uint8 or uint16."""
 
 # The readers by kind, called directly: `Image.open` would guess the kind again and warn about large images.
 _READERS: dict[str, Any] = {
@@ -129,6 +130,7 @@ def _read(path: Path | str) -> tuple[Pixels, NDArray[np.uint8] | None, tuple[str
     notes: tuple[str, ...] = ("only the first page read",) if header.more_pages else ()
     if header.orientation_at is not None:
         data = _upright(data, header.orientation_at)
+    pixels: Pixels
     labels = None
     if header.bits == 16:
         pixels, more = _decode_deep(data, header, path)
