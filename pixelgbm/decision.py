@@ -1,0 +1,110 @@
+"""Which candidate regions are defects: the tuned rule, and what it leaves of a map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelgbm.errors import ModelError
+from pixelgbm.regions import OPERATIONS, RegionTable
+
+__all__ = ["DEFAULT_RULE", "Rule", "accepted", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The decision of one head.
+
+    low: pixels with a probability byte >= low are candidates; lower it when found defects are too small.
+    operation: one of `regions.OPERATIONS`, done to the candidates. min_area: smaller regions are dropped; raise
+    it when isolated hot pixels reject good parts. region_cut: regions scored below it are dropped; raise it when
+    clean images show whole false regions. fill_holes: holes of kept regions belong to them. gate: an image none of
+    whose kept regions scores at least this is clean; None = off. Raises ModelError for a value out of range.
+    """
+
+    low: int
+    operation: str
+    min_area: int
+    region_cut: float
+    fill_holes: bool
+    gate: float | None = None
+
+    def __post_init__(self) -> None:
+        if not _whole(self.low) or not 1 <= self.low <= 255:
+            raise ModelError(f"rule: low must be a whole number in 1..255, got {self.low!r}")
+        if self.operation not in OPERATIONS:
+            raise ModelError(f"rule: operation {self.operation!r}; known: {', '.join(OPERATIONS)}")
+        if not _whole(self.min_area) or self.min_area < 0:
+            raise ModelError(f"rule: min_area must be a whole number >= 0, got {self.min_area!r}")
+        if not _number(self.region_cut):
+            raise ModelError(f"rule: region_cut must be a number, got {self.region_cut!r}")
+        if not isinstance(self.fill_holes, bool):
+            raise ModelError(f"rule: fill_holes must be true or false, got {self.fill_holes!r}")
+        if self.gate is not None and not _number(self.gate):
+            raise ModelError(f"rule: gate must be a number or null, got {self.gate!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Rule:
+        """The inverse of `to_dict`. Raises ModelError for missing or unknown keys."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, Mapping) or set(values) != known:
+            raise ModelError(f"rule: exactly the keys {', '.join(sorted(known))} expected")
+        return cls(**values)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+DEFAULT_RULE = Rule(low=102, operation="none", min_area=6, region_cut=0.4, fill_holes=False, gate=None)
+"""Where a head starts before it is tuned: p >= .4, six pixels, a region expected to be two fifths right."""
+
+
+def accepted(
+    area: NDArray[np.integer],
+    scores: NDArray[np.floating],
+    image: NDArray[np.integer],
+    rule: Rule,
+    *,
+    images: int = 1,
+    min_size: int | None = None,
+) -> NDArray[np.bool_]:
+    """Which regions are kept, for the regions of many images at once.
+
+    area: (n,), px, without filled holes. scores: (n,). image: (n,) image number of each region, 0..images-1.
+    Tuning and prediction both come through here, so a tuned figure is what prediction does.
+    """
+    kept = (area >= (rule.min_area if min_size is None else min_size)) & (scores >= rule.region_cut)
+    if rule.gate is not None:
+        best = np.full(images, -np.inf)
+        np.maximum.at(best, image[kept], scores[kept])
+        kept &= (best >= rule.gate)[image]
+    return kept
+
+
+def decide(
+    table: RegionTable, scores: NDArray[np.floating], rule: Rule, *, min_size: int | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """The mask of one image, and the rows of `table` that were kept.
+
+    table: measured on `candidate_mask(..., low=rule.low, operation=rule.operation)`. scores: (n,) calibrated.
+    min_size: replaces the rule's `min_area` (px). Returns (rows, cols) bool and the kept indices, ascending.
+    """
+    image = np.zeros(len(table), dtype=np.intp)
+    kept = accepted(table.area, scores, image, rule, min_size=min_size)
+    labels = table.filled_labels if rule.fill_holes else table.labels
+    chosen = np.concatenate([[False], kept])
+    return chosen[labels], np.flatnonzero(kept)
