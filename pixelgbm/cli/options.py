@@ -15,7 +15,7 @@ from pixelgbm.cli.console import Console
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset
 
-__all__ = ["PATH", "data_options", "open_data", "workers_option"]
+__all__ = ["PATH", "data_options", "open_data", "say_exclusions", "workers_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -65,10 +65,15 @@ def open_data(
             if split not in there:
                 raise DatasetError(f"{data}: no split {split!r}; it has: {', '.join(there)}")
         dataset = dataset.select(set(splits))
+    say_exclusions(console, dataset)
+    return dataset
+
+
+def say_exclusions(console: Console, dataset: Dataset) -> None:
+    """One line for each reason, with every identifier: nothing is left out in silence."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for sample in dataset.samples:
         if sample.id in dataset.excluded:
             reasons[dataset.excluded[sample.id]].append(sample.id)
     for reason, ids in reasons.items():
         console.say(f"{len(ids)} of {len(dataset.samples)} excluded ({reason}): {', '.join(ids)}")
-    return dataset

@@ -1,0 +1,40 @@
+import re
+from pathlib import Path
+
+from features import FAMILIES
+from pixelgbm.__main__ import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def family_table() -> str:
+    lines = ["| family | columns | it asks | source |", "|---|---|---|---|"]
+    for family in FAMILIES.values():
+        count = len(family.columns("match", 1.0))
+        lines.append(f"| {family.name} | {count} | {family.question} | {family.source} |")
+    return "\n".join(lines)
+
+
+def test_readme_shows_the_table_of_families():
+    shown = re.search(r"<!-- families: .*? -->\n(.*)\n<!-- /families -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown.group(1).strip() == family_table()
+
+
+def test_every_command_is_documented():
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"`pixelgbm {name} " in text
+
+
+def test_links_lead_somewhere():
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_readme_names_only_commands_of_run_all_that_exist():
+    script = (ROOT / "run_all.sh").read_text(encoding="utf-8")
+    for name in re.findall(r"run_all\.sh (train|predict|bundle|test|check|\w+ing)\b", README):
+        assert f"\n  {name})" in script
