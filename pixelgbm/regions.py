@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from features import MEASURES
 from pixelgbm import region_kernels
 
 __all__ = [
@@ -111,7 +112,7 @@ class RegionTable:
         return len(self.area)
 
 
-def region_feature_names(column_names: Sequence[str], measure_names: Sequence[str] = ()) -> tuple[str, ...]:
+def region_feature_names(column_names: Sequence[str], measure_names: Sequence[str] = MEASURES) -> tuple[str, ...]:
     """Names of the region booster's inputs, in order, for a stack of these planes and image-level measures."""
     image = (f"image_{name}" for name in sorted(measure_names))
     return (*SHAPE_NAMES, *image, *(f"{kind}_{name}" for kind in _PLANE_MEASURES for name in column_names))
