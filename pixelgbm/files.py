@@ -55,17 +55,25 @@ def write_text(path: Path | str, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def append_line(path: Path | str, line: str) -> None:
-    """Append one line in a single write, so that a kill leaves whole lines and at most one torn last one.
+def append_line(path: Path | str, line: str) -> int:
+    """Append one line to a file that only this process writes; returns the byte where the line starts.
 
-    Raises OutputError; the caller must then expect a torn last line.
+    A kill leaves whole lines and at most one torn last one. Raises OutputError, and then takes back
+    what was written of the line, so that the file can be appended to once there is room again.
     """
     path = Path(path)
+    data = line.encode() + b"\n"
     with output_errors(path), path.open("ab", buffering=0) as file:
-        data = line.encode() + b"\n"
-        written = file.write(data)
-        if written != len(data):
-            file.write(data[written:])  # a nearly full disk writes a part first and raises now
+        start = file.seek(0, os.SEEK_END)
+        try:
+            # A nearly full disk takes a part first and raises on the rest.
+            while data:
+                data = data[file.write(data) :]
+        except BaseException:
+            with suppress(OSError):
+                file.truncate(start)
+            raise
+    return start
 
 
 @contextmanager
