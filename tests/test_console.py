@@ -7,7 +7,6 @@ from pixelgbm.cli.console import Console
 def test_quiet_prints_nothing_and_still_writes_json(tmp_path, capsys):
     console = Console(quiet=True, json_path=tmp_path / "a.json")
     console.say("line")
-    console.warn("line")
     console.table("title", ["a"], [["1"]])
     with console.progress() as progress:
         assert progress is None

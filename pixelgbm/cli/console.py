@@ -51,10 +51,9 @@ class Console:
         if not self._quiet:
             print(line, file=self._lines)
 
-    def warn(self, line: str) -> None:
-        """One line about something that needs attention although the command goes on."""
-        if not self._quiet:
-            print(f"warning: {line}", file=sys.stderr)
+    def error(self, line: str) -> None:
+        """One line about something that failed although the command went on; not even `--quiet` hides it."""
+        print(f"pixelgbm: {' '.join(line.split())}", file=sys.stderr)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table; the first column is text, the others are aligned to the right."""

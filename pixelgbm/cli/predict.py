@@ -1,0 +1,124 @@
+"""`pixelgbm predict`: the defects in every image of a data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pixelgbm import inspection
+from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.options import PATH, data_options, open_data, workers_option
+from pixelgbm.datasets import data_digest
+from pixelgbm.model import Model, read_model
+from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
+from pixelgbm.records import Dataset
+
+__all__ = ["command"]
+
+
+@click.command("predict")
+@click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--out", type=PATH, required=True, metavar="PRED", help="Folder of the predictions to write.")
+@click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run into PRED stopped.")
+@click.option("--probabilities", is_flag=True, help="Also keep the probability maps (16 bit).")
+@click.option(
+    "--without-references",
+    is_flag=True,
+    help=f"Predict a second time with every reference hidden, into PRED/{WITHOUT_REFERENCES}; score then shows both.",
+)
+@data_options
+@workers_option
+@quiet_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    model: Path,
+    data: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    resume: bool,
+    probabilities: bool,
+    without_references: bool,
+    layout: str | None,
+    contest_exclusions: bool,
+    workers: int,
+    quiet: bool,
+    json_path: Path | None,
+) -> None:
+    """Find the defects in every image; a file that cannot be read is skipped and listed, and the exit code is 2.
+
+    \b
+    Example:
+      pixelgbm predict demo/model demo/data --split test --out demo/predictions
+    """
+    console = Console(quiet=quiet, json_path=json_path)
+    loaded = read_model(model)
+    dataset = open_data(console, data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    passes: list[tuple[Path, inspection.References]] = [(out, "use")]
+    if without_references:
+        passes.append((out / WITHOUT_REFERENCES, "drop"))
+    failures: dict[str, str] = {}
+    for folder, references in passes:
+        failures |= _fill(
+            console,
+            loaded,
+            dataset,
+            folder,
+            references=references,
+            resume=resume,
+            probabilities=probabilities,
+            workers=workers,
+        )
+    for id, reason in failures.items():
+        console.error(f"{id}: {reason}")
+    done = len(dataset.samples) - len(failures)
+    console.say(f"{out}: {done} of {len(dataset.samples)} images done, {len(failures)} failed")
+    console.result({"predictions": str(out), "images": len(dataset.samples), "failures": failures})
+    if failures:
+        context.exit(2)
+
+
+def _fill(
+    console: Console,
+    model: Model,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    references: inspection.References,
+    resume: bool,
+    probabilities: bool,
+    workers: int,
+) -> dict[str, str]:
+    """One pass over the images into one PRED folder; returns the reason for every image that failed."""
+    failures: dict[str, str] = {}
+    writer = PredictionWriter(
+        folder,
+        model_digest=model.digest,
+        data_digest=data_digest(dataset),
+        layout=dataset.layout,
+        ids=[sample.id for sample in dataset.samples],
+        heads=[head.name for head in model.heads],
+        probabilities=probabilities,
+        resume=resume,
+    )
+
+    def fail(id: str, reason: str) -> None:
+        failures[id] = reason
+        writer.fail(id, reason)
+
+    with writer, console.progress() as progress:
+        inspection.inspect_many(
+            model,
+            dataset,
+            [sample for sample in dataset.samples if not writer.done(sample.id)],
+            on_result=lambda found, seconds: writer.write(found),
+            on_failure=fail,
+            workers=workers,
+            references=references,
+            progress=progress,
+        )
+    return failures
