@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixelgbm.datasets import konica_minolta, manifest
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, relative_to
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, read_ignore, relative_to
 from pixelgbm.errors import DatasetError, PixelgbmError
 from pixelgbm.images import image_size, read_gray, read_image
 from pixelgbm.records import Dataset, Pair, Sample, Truth
@@ -27,6 +27,7 @@ __all__ = [
     "has_truth",
     "open_dataset",
     "read_answer",
+    "read_ignore",
     "read_pair",
     "read_truth",
 ]

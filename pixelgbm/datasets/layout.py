@@ -22,6 +22,7 @@ __all__ = [
     "excluded_in",
     "list_folder",
     "make_pair",
+    "read_ignore",
     "relative_to",
     "why_not_an_id",
 ]
@@ -139,15 +140,23 @@ def make_pair(sample: Sample) -> Pair:
         notes += tuple(f"reference: {note}" for note in more)
         test, reference, more = _same_form(test, reference)
         notes += more
-    ignore = None
-    if sample.ignore is not None:
-        ignore = images.read_gray(sample.ignore) > 0
-        if ignore.shape != test.shape[:2]:
-            raise DatasetError(
-                f"{sample.ignore}: {ignore.shape[0]}x{ignore.shape[1]}, "
-                f"must be as large as its image ({test.shape[0]}x{test.shape[1]})"
-            )
-    return Pair(test, reference, ignore, notes)
+    return Pair(test, reference, read_ignore(sample, (test.shape[0], test.shape[1])), notes)
+
+
+def read_ignore(sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """True where nothing is learnt or scored, of the shape of the image; None when everything is.
+
+    Raises ImageError for an unreadable file, DatasetError for one of another size.
+    """
+    if sample.ignore is None:
+        return None
+    ignore: NDArray[np.bool_] = images.read_gray(sample.ignore) > 0
+    if ignore.shape != shape:
+        raise DatasetError(
+            f"{sample.ignore}: {ignore.shape[0]}x{ignore.shape[1]}, "
+            f"must be as large as its image ({shape[0]}x{shape[1]})"
+        )
+    return ignore
 
 
 def _same_form(test: NDArray[Any], reference: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
