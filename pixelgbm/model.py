@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from features import MEASURES, FeatureError, FeatureSpec, Quantizer
 from pixelgbm import files
 from pixelgbm.calibration import Calibration
-from pixelgbm.decision import Rule
+from pixelgbm.decision import DEFAULT_RULE, Rule
 from pixelgbm.errors import ModelError
 from pixelgbm.forest import Trees, parse_trees, predict_rows
 from pixelgbm.regions import region_feature_names
@@ -98,6 +98,11 @@ class Model:
         """sha256 over the whole content; the same whenever `write_model` writes the same bytes."""
         manifest, _ = _contents(self)
         return str(manifest["digest"])
+
+    @cached_property
+    def boosters_digest(self) -> str:
+        """sha256 over everything but the rules: what out-of-fold maps belong to, before and after tuning."""
+        return replace(self, heads=tuple(replace(head, rule=DEFAULT_RULE) for head in self.heads)).digest
 
 
 def _check_columns(got: tuple[str, ...], expected: tuple[str, ...], *, where: str) -> None:

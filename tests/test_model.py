@@ -86,7 +86,10 @@ def test_equal_content_is_equal_bytes(folder: Path, tmp_path: Path) -> None:
 def test_other_content_has_another_digest() -> None:
     model = make_model()
     other = replace(model.heads[0], rule=replace(model.heads[0].rule, min_area=9))
-    assert make_model(heads=(other, model.heads[1])).digest != model.digest
+    tuned = make_model(heads=(other, model.heads[1]))
+    assert tuned.digest != model.digest
+    assert tuned.boosters_digest == model.boosters_digest
+    assert make_model(training={"seed": 4}).boosters_digest != model.boosters_digest
 
 
 def alter_manifest(folder: Path, change: Callable[[dict[str, Any]], object], *, sign: bool = True) -> None:
