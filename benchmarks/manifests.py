@@ -1,0 +1,146 @@
+"""Manifests of public real data sets, so that every benchmark opens them as pixelgbm does.
+
+usage: python benchmarks/manifests.py DATA_ROOT OUT [SET ...]
+
+Each set is a folder of that name in DATA_ROOT: fgcd, bsdata, magnetic_tile, tunnel, neu_seg. OUT/SET
+gets a manifest.csv that points at the images where they lie, and the masks that have to be derived.
+Groups come from the set's own table, else from the file name, else every image is one. Sets that are
+not there are named and passed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pixelgbm import datasets, images
+from pixelgbm.datasets.manifest import CLEAN, write_table
+from pixelgbm.errors import PixelgbmError
+
+Row = dict[str, str]
+
+STEEL_CLASSES = {1: "inclusion", 2: "patch", 3: "scratch"}
+
+
+def fgcd(data: Path, out: Path) -> list[Row]:
+    """Scenes under three lights; only what lies inside the region of evaluation is learnt and scored."""
+    rows = []
+    for line in _table(data):
+        scene = line["scene"]
+        ignore = out / "ignore" / f"{scene}.png"
+        if not ignore.exists():
+            images.write_png(ignore, images.read_gray(data / line["eval_roi"]) == 0)
+        row = {"id": f"{scene}-{line['light']}", "group": scene, "object_id": scene, "view": line["light"]}
+        files = {"image": data / line["real"], "reference": data / line["reference"], "mask": data / line["gt_mask"]}
+        rows.append(row | {name: str(path) for name, path in files.items()} | {"ignore": str(ignore)})
+    return rows
+
+
+def bsdata(data: Path, out: Path) -> list[Row]:
+    """Ball screws over time; the first earlier clean frame of a place is its reference."""
+    rows = []
+    for line in _table(data):
+        stem, position = line["real_stem"], line["position"]
+        reference = line["clean_reference_stems"].split(";")[0]
+        mask = str(data / "masks" / f"{stem}.png") if line["kind"] == "defect" else CLEAN
+        row = {"id": stem, "image": str(data / "images" / f"{stem}.jpg"), "group": position, "object_id": position}
+        row |= {"reference": str(data / "images" / f"{reference}.jpg")} if reference else {}
+        rows.append(row | {"view": line["crop"], "mask": mask})
+    return rows
+
+
+def magnetic_tile(data: Path, out: Path) -> list[Row]:
+    """Grey tiles of varied sizes; the kind of defect is kept as the level, `Free` is clean."""
+    rows = []
+    for line in _table(data):
+        stem = line["stem"]
+        mask = data / "masks" / f"{stem}.png"
+        if not mask.exists() and line["class"] != "Free":
+            raise SystemExit(f"{mask}: no such file, only images of the class Free have no mask")
+        clean = line["class"] == "Free"
+        row = {
+            "id": stem,
+            "image": str(data / "images" / f"{stem}.jpg"),
+            "group": line["group"],
+            "level": line["class"],
+        }
+        rows.append(row | {"mask": CLEAN if clean else str(mask)})
+    return rows
+
+
+def tunnel(data: Path, out: Path) -> list[Row]:
+    """Concrete before (A) and after (B) repair; crops of one tile, numbered after its place, are one group."""
+    rows = []
+    for path in sorted((data / "A").glob("*.png")):
+        tile = re.match(r"tile_\d+_\d+", path.stem)
+        row = {"id": path.stem, "image": str(path), "group": tile[0] if tile else path.stem}
+        rows.append(row | {"reference": str(data / "B" / path.name), "mask": str(data / "label" / path.name)})
+    return rows
+
+
+def neu_seg(data: Path, out: Path) -> list[Row]:
+    """Rolled steel with three classes of defect, each a head; every image is labelled for all three."""
+    rows = []
+    for line in _table(data):
+        id = Path(line["image"]).stem
+        labels = images.read_gray(data / "masks" / line["mask"])
+        row = {"id": id, "image": str(data / "images" / line["image"]), "group": line["group"]}
+        for value, name in STEEL_CLASSES.items():
+            plane = (labels == value).astype(np.uint8) * np.uint8(255)
+            path = out / "masks" / name / f"{id}.png"
+            if plane.any():
+                images.write_png(path, plane)
+            row[f"mask:{name}"] = str(path) if plane.any() else CLEAN
+        rows.append(row)
+    return rows
+
+
+SETS: dict[str, Callable[[Path, Path], list[Row]]] = {
+    "fgcd": fgcd,
+    "bsdata": bsdata,
+    "magnetic_tile": magnetic_tile,
+    "tunnel": tunnel,
+    "neu_seg": neu_seg,
+}
+
+
+def write_manifest(name: str, data_root: Path, out: Path) -> Path:
+    """Write OUT/NAME/manifest.csv for the set in DATA_ROOT/NAME; returns its folder."""
+    folder = (out / name).resolve()
+    write_table(folder / "manifest.csv", SETS[name]((data_root / name).resolve(), folder))
+    return folder
+
+
+def _table(data: Path) -> list[Row]:
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    """Write the manifests and say what each holds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data_root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}; all when left out")
+    options = parser.parse_args()
+    if unknown := [name for name in options.sets if name not in SETS]:
+        parser.error(f"unknown set {unknown[0]!r}; known are {', '.join(SETS)}")
+    for name in options.sets or SETS:
+        if not (options.data_root / name).is_dir():
+            print(f"{name}: not there")
+            continue
+        try:
+            dataset = datasets.open_dataset(write_manifest(name, options.data_root, options.out))
+        except PixelgbmError as error:
+            raise SystemExit(str(error)) from error
+        groups = len({sample.group or sample.id for sample in dataset.samples})
+        print(f"{name}: {len(dataset.samples)} images, {groups} groups, heads {', '.join(dataset.heads)}")
+
+
+if __name__ == "__main__":
+    main()
