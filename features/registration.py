@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import FeatureError
+from features.opencv import blur, remap, resize, sobel
 
 __all__ = ["Quality", "Registration", "luminance", "register", "to_float"]
 
@@ -26,6 +27,8 @@ CORNER_LIMIT = 14.0
 """A fine step that moves a corner further than this, px, from the coarse one is not believed."""
 FIELD_LIMIT = 3.0
 """Largest residual shift, px."""
+TRUSTED = 0.15
+"""Correlation of the signatures from which a warp is believed and refined."""
 WINDOWS = (24.0, 16.0, 12.0)
 """Gaussian windows, px, of the residual steps: too wide to follow a piece of dirt."""
 
@@ -103,35 +106,41 @@ def register(test: NDArray[np.generic], reference: NDArray[np.generic]) -> Regis
     if trusted:
         row_map, col_map, residual = _residual_field(signature, other_signature, row_map, col_map)
     covered = _covered(row_map, col_map, other_signature.shape)
-    aligned = cv2.remap(other, col_map, row_map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    aligned = np.clip(remap(other, row_map, col_map), 0, 255)
     correlation = _correlation(
         signature,
-        cv2.remap(other_signature, col_map, row_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        remap(other_signature, row_map, col_map, cubic=False),
         covered,
     )
-    status = _status(image, aligned, covered, trusted, correlation, min(texture, other_texture))
+    status = _status(image, aligned, covered, trusted, correlation, residual, min(texture, other_texture))
     moved = warp @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
     home = centred @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
     shift = float(np.hypot(*(moved[:2] / moved[2] - home[:2])))
     quality = Quality(status, correlation, residual, min(texture, other_texture), shift)
-    return Registration(warp, np.clip(aligned, 0, 255), covered, np.stack([row_map, col_map]), quality)
+    return Registration(warp, aligned, covered, np.stack([row_map, col_map]), quality)
 
 
 def _signature(plane: Plane) -> tuple[Plane, float]:
     """High-passed, locally normalised luminance, and the share of its variance that survives a wider blur."""
-    smooth = cv2.GaussianBlur(plane, (0, 0), DESCREEN)
-    high = smooth - cv2.GaussianBlur(plane, (0, 0), 12.0)
-    energy = cv2.GaussianBlur(high * high, (0, 0), 12.0)
-    wider = cv2.GaussianBlur(high, (0, 0), 3.0)
+    smooth = blur(plane, DESCREEN)
+    high = smooth - blur(plane, 12.0)
+    energy = blur(high * high, 12.0)
+    wider = blur(high, 3.0)
     floor = np.float32(0.25 + 0.05 * float(np.sqrt(np.mean(high * high))))
     texture = float(np.mean(wider * wider)) / (float(np.mean(high * high)) + 0.5)
-    return high / (np.sqrt(energy) + floor), texture
+    return np.asarray(high / (np.sqrt(energy) + floor), np.float32), texture
 
 
 def _translation(shift: NDArray[np.float64]) -> NDArray[np.float64]:
     warp = np.eye(3)
     warp[:2, 2] = shift
     return warp
+
+
+def _shrunk(plane: Plane, factor: float) -> Plane:
+    if factor == 1.0:
+        return plane
+    return resize(plane, max(1, round(plane.shape[0] * factor)), max(1, round(plane.shape[1] * factor)))
 
 
 def _swap(warp: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,8 +151,7 @@ def _swap(warp: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]:
     """Best shift at quarter resolution over the whole margin (at least 25 px each way), and its correlation."""
-    small = cv2.resize(signature, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small_other = cv2.resize(other, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small, small_other = _shrunk(signature, 0.25), _shrunk(other, 0.25)
     pad = [max(7, (small.shape[axis] - small_other.shape[axis]) + 7) for axis in (0, 1)]
     wide = cv2.copyMakeBorder(small_other, pad[0], pad[0], pad[1], pad[1], cv2.BORDER_CONSTANT, value=0)
     surface = cv2.matchTemplate(wide, small, cv2.TM_CCOEFF_NORMED)
@@ -155,7 +163,7 @@ def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]
 def _by_features(signature: Plane, other: Plane) -> NDArray[np.float64] | None:
     """A projective start from matched SIFT points (Lowe 2004), for turns and scales the correlation cannot follow."""
     bytes_a, bytes_b = (np.clip(128 + 48 * p, 0, 255).astype(np.uint8) for p in (signature, other))
-    sift = cv2.SIFT_create(2000)
+    sift = cv2.SIFT_create(2000)  # type: ignore[attr-defined]
     points_a, described_a = sift.detectAndCompute(bytes_a, None)
     points_b, described_b = sift.detectAndCompute(bytes_b, None)
     if described_a is None or described_b is None or len(points_a) < 8 or len(points_b) < 8:
@@ -171,7 +179,7 @@ def _by_features(signature: Plane, other: Plane) -> NDArray[np.float64] | None:
     if warp is None or int(inliers.sum()) < 12:
         return None
     scale = np.sqrt(abs(np.linalg.det(warp[:2, :2])))
-    return _swap(warp) if 0.5 < scale < 2.0 else None
+    return _swap(np.asarray(warp, np.float64)) if 0.5 < scale < 2.0 else None
 
 
 def _ecc(
@@ -180,15 +188,12 @@ def _ecc(
     """One run of enhanced correlation at resolution `factor`; None where it does not converge."""
     shrink = np.diag([factor, factor, 1.0])
     start = _swap(shrink @ warp @ np.linalg.inv(shrink)).astype(np.float32)
-    small, small_other = signature, other
-    if factor != 1.0:
-        small = cv2.resize(signature, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        small_other = cv2.resize(other, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    small, small_other = _shrunk(signature, factor), _shrunk(other, factor)
     if motion != cv2.MOTION_HOMOGRAPHY:
         start = np.ascontiguousarray(start[:2] / start[2, 2])
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, 1e-4)
     try:
-        _, found = cv2.findTransformECC(small, small_other, start, motion, criteria, None, 1)
+        _, found = cv2.findTransformECC(small, small_other, start, motion, criteria, None, 1)  # type: ignore[call-overload]
     except cv2.error:
         return None
     full = np.vstack([found, [0, 0, 1]]) if found.shape[0] == 2 else found
@@ -218,7 +223,10 @@ def _fine(
             if score > best_score:
                 best, best_score = candidate, score
         start = best
-    return best, best_score >= 0.15
+    trusted = best_score >= TRUSTED
+    if not trusted and _corner_move(signature.shape, centred, best) > CORNER_LIMIT / 2:
+        best = centred
+    return best, trusted
 
 
 def _corner_move(shape: tuple[int, ...], one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
@@ -256,7 +264,7 @@ def _score(signature: Plane, other: Plane, warp: NDArray[np.float64]) -> float:
     covered = _covered(row_map, col_map, other.shape)
     if covered.mean() < 0.25:
         return -1.0
-    return _correlation(signature, cv2.remap(other, col_map, row_map, cv2.INTER_LINEAR), covered)
+    return _correlation(signature, remap(other, row_map, col_map, cubic=False), covered)
 
 
 def _residual_field(signature: Plane, other: Plane, row_map: Plane, col_map: Plane) -> tuple[Plane, Plane, float]:
@@ -265,21 +273,20 @@ def _residual_field(signature: Plane, other: Plane, row_map: Plane, col_map: Pla
     Each pixel votes with its gradient; votes of pixels that no shift explains (dirt) are cut down by
     (1 + (q / 1.5)^2)^-2, q the residual against what half a pixel of misalignment would make there.
     """
-    size = (0, 0)
     last = 0.0
     for window in WINDOWS:
-        warped = cv2.remap(other, col_map, row_map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        d_row = cv2.Sobel(warped, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-        d_col = cv2.Sobel(warped, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+        warped = remap(other, row_map, col_map)
+        d_row = sobel(warped, 0)
+        d_col = sobel(warped, 1)
         error = signature - warped
         spread = np.float32(1.4826 * float(np.median(np.abs(error))) + 1e-3)
         q = error / (spread + np.float32(0.7) * np.sqrt(d_row * d_row + d_col * d_col))
-        weight = 1 / (1 + (q / np.float32(1.5)) ** 2) ** 2
-        rr = cv2.GaussianBlur(weight * d_row * d_row, size, window)
-        cc = cv2.GaussianBlur(weight * d_col * d_col, size, window)
-        rc = cv2.GaussianBlur(weight * d_row * d_col, size, window)
-        re = cv2.GaussianBlur(weight * d_row * error, size, window)
-        ce = cv2.GaussianBlur(weight * d_col * error, size, window)
+        weight = np.asarray(1 / (1 + (q / np.float32(1.5)) ** 2) ** 2, np.float32)
+        rr = blur(weight * d_row * d_row, window)
+        cc = blur(weight * d_col * d_col, window)
+        rc = blur(weight * d_row * d_col, window)
+        re = blur(weight * d_row * error, window)
+        ce = blur(weight * d_col * error, window)
         # Where there is no gradient the correction goes to zero instead of to noise.
         ridge = np.float32(0.02) * np.float32(float(np.mean(rr + cc)) + 1e-6) + np.float32(1e-6)
         rr += ridge
@@ -287,8 +294,8 @@ def _residual_field(signature: Plane, other: Plane, row_map: Plane, col_map: Pla
         determinant = rr * cc - rc * rc
         row_step = np.clip((cc * re - rc * ce) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
         col_step = np.clip((rr * ce - rc * re) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
-        row_map = row_map + row_step
-        col_map = col_map + col_step
+        row_map = np.asarray(row_map + row_step, np.float32)
+        col_map = np.asarray(col_map + col_step, np.float32)
         last = float(np.median(np.hypot(row_step, col_step)))
     return row_map, col_map, last
 
@@ -299,6 +306,7 @@ def _status(
     covered: NDArray[np.bool_],
     trusted: bool,
     correlation: float,
+    residual: float,
     texture: float,
 ) -> str:
     """Whether the reference shows the same scene: by its structure where there is any, else by its colour.
@@ -310,7 +318,14 @@ def _status(
         return "mismatch"
     gains = np.median(np.log((image[covered] + 4) / (aligned[covered] + 4)), axis=0)
     balance = float(np.ptp(gains)) if image.ndim == 3 else 0.0
-    other_structure = texture >= 0.3 and correlation < 0.2
+    coarse, coarse_other = blur(luminance(image), 3.0), blur(luminance(aligned), 3.0)
+    # Texture counts as structure only where it is worth more than a grey level or so: a dark, faint picture is all
+    # noise after normalisation, and its few strong parts still agree in the picture as it is.
+    strong = min(float(p[covered].std()) for p in (coarse, coarse_other)) >= 2.0
+    agrees = _correlation(coarse, coarse_other, covered) >= 0.5
+    # Residual steps on another scene keep wandering; on two shots of one sheet they settle below a quarter of a pixel.
+    unlike = correlation < 0.2 or (correlation < 0.4 and residual > 0.4)
+    other_structure = texture >= 0.3 and unlike and strong and not agrees
     other_colour = correlation < 0.5 and balance > 0.25
     other_tone = correlation < 0.2 and float(np.abs(gains).max()) > 0.5
     if other_structure or other_colour or other_tone:

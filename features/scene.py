@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from features.kernels.smooth import even_columns, even_rows
+from features.opencv import blur
 from features.photometry import match_focus, match_light
 from features.registration import Quality, luminance, register, to_float
 
@@ -99,7 +99,7 @@ def half_gaussian(sigma: float) -> Plane:
     """Taps 0..reach of a Gaussian whose two-sided sum is 1, float32."""
     offsets = np.arange(reach_of(sigma) + 1, dtype=np.float64)
     taps = np.exp(-0.5 * (offsets / sigma) ** 2)
-    return (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
+    return np.asarray(taps / (2 * taps.sum() - taps[0]), np.float32)
 
 
 def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None) -> Scene:
@@ -145,7 +145,7 @@ def _light(channels: dict[str, Plane]) -> Plane:
 def _blurred(channels: dict[str, Plane], sigma: float) -> dict[str, Plane]:
     if sigma <= 0:
         return channels
-    return {name: cv2.GaussianBlur(plane, (0, 0), sigma) for name, plane in channels.items()}
+    return {name: blur(plane, sigma) for name, plane in channels.items()}
 
 
 def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[str, Plane]:
@@ -153,7 +153,7 @@ def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[st
     planes = dict(channels)
     if colour:
         planes["light"] = _light(channels)
-        planes["matched_light"] = cv2.GaussianBlur(planes["light"], (0, 0), BLUE_BLUR)
+        planes["matched_light"] = blur(planes["light"], BLUE_BLUR)
     logs = {f"log_{name}": np.log(plane + LOG_OFFSET) for name, plane in planes.items()}
     return {prefix + name: plane for name, plane in (planes | logs).items()}
 
@@ -194,7 +194,7 @@ def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quali
     if covered is None or quality is None:
         return values | {"noise": 1.0, "ratio_noise": 0.01}
     difference = np.abs(planes["difference"][covered])
-    ratio = np.abs(cv2.GaussianBlur(planes["ratio"], (0, 0), 2.0)[covered])
+    ratio = np.abs(blur(planes["ratio"], 2.0)[covered])
     return values | {
         "reference": 1.0,
         "correlation": quality.correlation,

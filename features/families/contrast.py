@@ -126,7 +126,7 @@ def _curvature(canvas: Canvas, *, sigma: float, which: int) -> Plane:
         hessian_eigenvalues(canvas.blur("log_light", sigma), np.float32(sigma * sigma), both[0], both[1])
         return both
 
-    return canvas.once(("test curvature", sigma), make)[which]
+    return canvas.once(("test curvature", sigma), make)[which, :, :]
 
 
 def _gradient(canvas: Canvas, *, sigma: float) -> Plane:

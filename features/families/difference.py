@@ -126,7 +126,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         for which in (0, 1):
             add(
                 f"line-{2 * half + 1}-{('low', 'high')[which]}",
-                f"{('min', 'max')[which]} over {LINE_ORIENTATIONS} directions of the mean of G_1 Q on {2 * half + 1} px",
+                f"{('min', 'max')[which]} over {LINE_ORIENTATIONS} directions, mean of G_1 Q on {2 * half + 1} px",
                 True,
                 reach_of(1.0) + half,
                 partial(_lines, half=half, which=which),
@@ -288,7 +288,7 @@ def _curvature(canvas: Canvas, *, sigma: float, which: int) -> Plane:
         hessian_eigenvalues(canvas.blur("ratio", sigma), np.float32(sigma * sigma), both[0], both[1])
         return both
 
-    return canvas.once(("curvature", sigma), make)[which]
+    return canvas.once(("curvature", sigma), make)[which, :, :]
 
 
 def line_steps(half: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -308,7 +308,7 @@ def _lines(canvas: Canvas, *, half: int, which: int) -> Plane:
         line_extremes(canvas.blur("ratio", 1.0), rows, cols, both[0], both[1])
         return both
 
-    return canvas.once(("lines", half), make)[which]
+    return canvas.once(("lines", half), make)[which, :, :]
 
 
 def _peak(canvas: Canvas, *, sigma: float, radius: int) -> Plane:

@@ -1,0 +1,34 @@
+"""The OpenCV filters used on whole planes, typed: float32 in, float32 out."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["blur", "remap", "resize", "sobel"]
+
+Plane = NDArray[np.float32]
+
+
+def blur(plane: Plane, sigma: float) -> Plane:
+    """Gaussian blur, sigma in px, OpenCV's own truncation and mirrored edges."""
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
+
+
+def resize(plane: Plane, rows: int, cols: int) -> Plane:
+    """To (rows, cols): area averages when shrinking, linear when growing."""
+    smaller = rows < plane.shape[0] or cols < plane.shape[1]
+    mode = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, (cols, rows), interpolation=mode), np.float32)
+
+
+def remap(image: NDArray[np.float32], row_map: Plane, col_map: Plane, *, cubic: bool = True) -> NDArray[np.float32]:
+    """`image` read at (row_map, col_map), edges repeated."""
+    mode = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    return np.asarray(cv2.remap(image, col_map, row_map, mode, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def sobel(plane: Plane, axis: int) -> Plane:
+    """Derivative along `axis` (0 rows, 1 columns), grey levels a pixel, smoothed 1-2-1 across."""
+    return np.asarray(cv2.Sobel(plane, cv2.CV_32F, int(axis == 1), int(axis == 0), ksize=3, scale=1 / 8), np.float32)
