@@ -176,11 +176,14 @@ fact() { # check.json, key: the strings listed there, one per line
 }
 
 main_job() { # data folder, where everything goes
-  local data=$1 out=$2 tune predict score split="" splits labelled
-  step check "" pixelgbm check "$data" --json "$out/check.json"
+  local data=$1 out=$2 check tune score split splits labelled
+  check=(pixelgbm check "$data" --json "$out/check.json")
+  # Sealed truth beside the data is for the score at the end; nothing before it may see it.
+  [ ! -d "$data/truth" ] || check+=(--truth "$data/truth")
+  step check "" "${check[@]}"
   splits=$(fact "$out/check.json" splits)
   labelled=$(fact "$out/check.json" labelled)
-  grep -qx train <<<"$labelled" || fail "$data: no labelled split named train; it has: $splits"
+  grep -qx train <<<"$labelled" || fail "$data: no labelled split named train; it has: ${splits//$'\n'/, }"
   step train "$out/model" pixelgbm train "$data" --out "$out/model" --workers "$workers"
 
   tune=(pixelgbm tune "$out/model" "$data" --storage "sqlite:///$out/tuning.db" --workers "$workers")
@@ -189,16 +192,15 @@ main_job() { # data folder, where everything goes
 
   # What is left for an honest look: test, else dev, else everything there is.
   for split in test dev all; do ! grep -qx "$split" <<<"$splits" || break; done
-  predict=(pixelgbm predict "$out/model" "$data" --split "$split" --resume --workers "$workers")
-  step predict "$out/predictions" "${predict[@]}" --out "$out/predictions"
+  step predict "$out/predictions" pixelgbm predict "$out/model" "$data" --split "$split" --out "$out/predictions" \
+    --without-references --resume --workers "$workers"
   if [ "$split" = all ] || grep -qx "$split" <<<"$labelled"; then
-    step predict-without-references "$out/predictions-without-references" \
-      "${predict[@]}" --without-references --out "$out/predictions-without-references"
-    score=(pixelgbm score "$out/predictions" "$data" --without-references "$out/predictions-without-references")
-    step score "$out/score.json" "${score[@]}" --json "$out/score.json" --sheet "$out/contact_sheet.png"
+    score=(pixelgbm score "$out/predictions" "$data" --json "$out/score.json" --sheet "$out/contact_sheet.png")
+    [ ! -d "$data/truth" ] || score+=(--truth "$data/truth")
+    step score "$out/score.json" "${score[@]}"
     say "to look at: $out/contact_sheet.png (image, reference, truth, found)"
   else
-    say "no truth for split $split: nothing to score"
+    say "split $split has no truth: nothing to score"
   fi
   step submit "$out/answer.zip" pixelgbm submit "$out/predictions" --out "$out/answer.zip"
 }
@@ -206,7 +208,7 @@ main_job() { # data folder, where everything goes
 run_demo() {
   local out=$here/demo begin=$SECONDS
   setup ""
-  begin_steps 8 "$out/.stamps" demo
+  begin_steps 7 "$out/.stamps" demo
   step synth "$out/data" pixelgbm synth "$out/data" "${demo_sizes[@]}" --workers "$workers"
   main_job "$out/data" "$out"
   say "all of it: $(duration $((SECONDS - begin))); everything lies in $out"
@@ -217,7 +219,7 @@ run_data() { # data folder
   [ -e "$data" ] || fail "$data: no such data folder ('bash run_all.sh help' lists the commands)"
   out=$here/out/$(basename -- "$data")
   setup ""
-  begin_steps 7 "$out/.stamps" "$(data_state "$data")"
+  begin_steps 6 "$out/.stamps" "$(data_state "$data")"
   main_job "$data" "$out"
   say "all of it: $(duration $((SECONDS - begin))); everything lies in $out"
 }

@@ -11,7 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["SheetRow", "draw_sheet", "telling_ids"]
+from pixelgbm import datasets
+from pixelgbm.evaluation import Scorecard
+from pixelgbm.predictions import Predictions
+from pixelgbm.records import Dataset, Sample
+from pixelgbm.sampling import DEFECT
+
+__all__ = ["SheetRow", "contact_sheet", "draw_sheet", "telling_ids"]
 
 _HIT, _FALSE, _MISSED = (40, 200, 80), (240, 50, 40), (40, 120, 255)
 _PANEL_INCHES, _DPI = 2.6, 150
@@ -29,6 +35,35 @@ class SheetRow:
     reference: NDArray[Any] | None
     truth: NDArray[np.bool_]
     found: NDArray[np.bool_]
+
+
+def contact_sheet(predicted: Predictions, dataset: Dataset, card: Scorecard, *, count: int = 10) -> NDArray[np.uint8]:
+    """The sheet of the `count` most telling images of a Scorecard, as (rows, cols, 3) uint8.
+
+    Several heads are shown together. Raises DatasetError, ImageError or SubmissionError for a file that cannot be read.
+    """
+    scores: dict[str, float] = {}
+    dirty: dict[str, bool] = {}
+    for row in card.per_image:
+        if row.actual is not None:
+            scores[row.id] = min(row.score, scores.get(row.id, 1.0))
+            dirty[row.id] = bool(row.actual) or dirty.get(row.id, False)
+    samples = {sample.id: sample for sample in dataset.samples}
+    ids = telling_ids(scores, dirty, count=count)
+    return draw_sheet([_sheet_row(predicted, dataset, samples[id], scores[id]) for id in ids])
+
+
+def _sheet_row(predicted: Predictions, dataset: Dataset, sample: Sample, score: float) -> SheetRow:
+    pair = datasets.read_pair(dataset, sample)
+    truth = datasets.read_truth(dataset, sample, pair.test.shape)
+    level = "" if sample.level is None else f", level {sample.level}"
+    return SheetRow(
+        caption=f"{sample.id}{level}, {dataset.metric} {score:.2f}",
+        image=pair.test,
+        reference=pair.reference,
+        truth=np.any([plane >= DEFECT for plane in truth.values()], axis=0),
+        found=np.any(list(predicted.masks(sample.id).values()), axis=0),
+    )
 
 
 def telling_ids(scores: Mapping[str, float], dirty: Mapping[str, bool], *, count: int = 10) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import click
 
 from pixelgbm import datasets
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, say_exclusions
+from pixelgbm.cli.options import PATH, data_options, say_excluded
 from pixelgbm.model import check_model
 
 __all__ = ["command"]
@@ -63,7 +63,7 @@ def _check_data(
     for split, count in splits.items():
         console.say(f"{split}: {count} images, {labelled[split]} labelled")
     if dataset is not None:
-        say_exclusions(console, dataset)
+        say_excluded(console, dataset)
     console.result(
         {
             "data": str(data),

@@ -1,4 +1,4 @@
-"""The options that several commands share, and how every command opens a data folder."""
+"""The options that several commands share, and how every command lists a data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixelgbm.cli.console import Console
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset
 
-__all__ = ["PATH", "data_options", "open_data", "say_exclusions", "workers_option"]
+__all__ = ["PATH", "data_options", "list_data", "say_excluded", "workers_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -48,8 +48,7 @@ def data_options(command: _Command) -> _Command:
     )(command)
 
 
-def open_data(
-    console: Console,
+def list_data(
     data: Path,
     *,
     layout: str | None,
@@ -57,23 +56,22 @@ def open_data(
     truth: Path | None = None,
     splits: Sequence[str] = (),
 ) -> Dataset:
-    """The samples of `splits` (none given, or "all": every one); says which of them are excluded and why."""
+    """The samples of `splits`; none given, or "all": every one. Raises DatasetError for a split that is not there."""
     dataset = datasets.open_dataset(data, layout=layout, truth=truth, contest_exclusions=contest_exclusions)
-    if splits and "all" not in splits:
-        there = sorted({sample.split for sample in dataset.samples})
-        for split in splits:
-            if split not in there:
-                raise DatasetError(f"{data}: no split {split!r}; it has: {', '.join(there)}")
-        dataset = dataset.select(set(splits))
-    say_exclusions(console, dataset)
-    return dataset
+    if not splits or "all" in splits:
+        return dataset
+    there = sorted({sample.split for sample in dataset.samples})
+    for split in splits:
+        if split not in there:
+            raise DatasetError(f"{data}: no split {split!r}; it has: {', '.join(there)}")
+    return dataset.select(set(splits))
 
 
-def say_exclusions(console: Console, dataset: Dataset) -> None:
+def say_excluded(console: Console, dataset: Dataset) -> None:
     """One line for each reason, with every identifier: nothing is left out in silence."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for sample in dataset.samples:
         if sample.id in dataset.excluded:
             reasons[dataset.excluded[sample.id]].append(sample.id)
     for reason, ids in reasons.items():
-        console.say(f"{len(ids)} of {len(dataset.samples)} excluded ({reason}): {', '.join(ids)}")
+        console.say(f"{len(ids)} of {len(dataset.samples)} images excluded ({reason}): {', '.join(ids)}")

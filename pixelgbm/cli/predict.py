@@ -8,7 +8,7 @@ import click
 
 from pixelgbm import inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, open_data, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
 from pixelgbm.datasets import data_digest
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
@@ -57,7 +57,8 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     loaded = read_model(model)
-    dataset = open_data(console, data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    say_excluded(console, dataset)
     passes: list[tuple[Path, inspection.References]] = [(out, "use")]
     if without_references:
         passes.append((out / WITHOUT_REFERENCES, "drop"))

@@ -9,7 +9,7 @@ import click
 
 from pixelgbm import training
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, open_data, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
 from pixelgbm.config import RunConfig, load_config
 
 __all__ = ["command"]
@@ -47,7 +47,8 @@ def command(
     run_config = RunConfig() if config is None else load_config(config)
     if profile is not None:
         run_config = replace(run_config, profile=profile)
-    dataset = open_data(console, data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    say_excluded(console, dataset)
     with console.progress() as progress:
         model = training.train(dataset, run_config, out=out, workers=workers, progress=progress)
     console.say(f"{out}: trained, {', '.join(head.name for head in model.heads)}, digest {model.digest[:12]}")

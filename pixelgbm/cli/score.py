@@ -1,0 +1,72 @@
+"""`pixelgbm score`: predictions or an answer file against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pixelgbm import evaluation, images
+from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.options import PATH, data_options, list_data
+from pixelgbm.predictions import read_predictions
+
+__all__ = ["command"]
+
+
+@click.command("score")
+@click.argument("pred", type=PATH, metavar="PRED|ANSWER")
+@click.argument("data", type=PATH)
+@click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: those predicted]")
+@click.option("--truth", type=PATH, metavar="DIR", help="Sealed tree of masks.")
+@click.option("--sheet", type=PATH, metavar="FILE", help="Draw image, reference, truth and found (PNG; needs a PRED).")
+@data_options
+@quiet_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    pred: Path,
+    data: Path,
+    splits: tuple[str, ...],
+    truth: Path | None,
+    sheet: Path | None,
+    layout: str | None,
+    contest_exclusions: bool,
+    quiet: bool,
+    json_path: Path | None,
+) -> None:
+    """Score predictions, or an answer file, against the truth. Exit code 1 if the answer lacks images: score -1.
+
+    \b
+    Example:
+      pixelgbm score demo/predictions demo/data --truth demo/data/truth
+    """
+    console = Console(quiet=quiet, json_path=json_path)
+    if sheet is not None and not pred.is_dir():
+        raise click.UsageError("--sheet needs a PRED folder, not an answer file", context)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, truth=truth, splits=splits)
+    card = evaluation.score_path(pred, dataset)
+    _show(console, card)
+    if sheet is not None and card.overall is not None:
+        from pixelgbm import report  # matplotlib, a second of start-up that a score without a picture must not pay
+
+        images.write_png(sheet, report.contact_sheet(read_predictions(pred), dataset, card))
+        console.say(f"{sheet}: image, reference, truth, found")
+    console.result(card.to_dict())
+    if card.missing:
+        context.exit(1)
+
+
+def _show(console: Console, card: evaluation.Scorecard) -> None:
+    if card.excluded:
+        console.say(f"{len(card.excluded)} images excluded: {', '.join(card.excluded)}")
+    if card.missing:
+        console.say(f"score -1: the answer lacks {len(card.missing)} images: {', '.join(card.missing)}")
+        return
+    for id, reason in card.failures.items():
+        console.say(f"{id}: not inspected, scored 0 ({reason})")
+    heading, *rows = card.table()
+    console.table(f"score {card.score:,.1f} ({card.metric})", heading, rows)
+    if card.unlabelled:
+        console.say(f"{card.unlabelled} images without truth were not scored")
