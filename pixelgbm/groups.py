@@ -138,7 +138,7 @@ def _shape(image: str, crop: NDArray[np.uint8]) -> _Shape:
     return _Shape(image, crop, centre, rows.size, edges * np.pi / 4, polar)
 
 
-def _polar(rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float32]:
+def _polar(rows: NDArray[np.floating], cols: NDArray[np.floating]) -> NDArray[np.float32]:
     """Area per ring and direction around the centre, in units of sqrt(area), slightly blurred."""
     step = (np.arange(3) - 1) / 3
     y = (rows[:, None, None] + step[:, None]).repeat(3, axis=2).ravel()

@@ -50,7 +50,8 @@ def probability_map(trees: Trees, stack: FeatureStack, ignore: NDArray[np.bool_]
 
 def byte_map(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     """255 x probability, rounded: what out-of-fold maps keep, and so what every decision is made on."""
-    return np.rint(probability * np.float32(255)).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(probability * np.float32(255)).astype(np.uint8)
+    return levels
 
 
 def head_maps(
@@ -67,12 +68,19 @@ def head_maps(
     return stack, maps
 
 
-def region_scores(booster: Trees | None, calibration: Calibration, table: regions.RegionTable) -> NDArray[np.float64]:
-    """(n,) calibrated confidence of each candidate; without a region booster its mean probability stands in."""
-    if table.area.size == 0:
+def region_scores(
+    booster: Trees | None,
+    calibration: Calibration,
+    mean_probability: NDArray[np.float64],
+    features: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """(n,) calibrated confidence of candidates; without a region booster their mean probability stands in.
+
+    mean_probability: (n,). features: (n, F), as `regions.measure` gives them.
+    """
+    if mean_probability.size == 0:
         return np.zeros(0)
-    raw = table.mean_probability.astype(np.float64) if booster is None else predict_rows(booster, table.features)
-    return calibration(raw)
+    return calibration(mean_probability if booster is None else predict_rows(booster, features))
 
 
 def inspect_pair(
@@ -100,7 +108,7 @@ def _decide(
     levels = byte_map(probability)
     candidates = regions.candidate_mask(levels, low=head.rule.low, operation=head.rule.operation)
     table = regions.measure(levels, candidates, stack.planes, stack.measures, column_names=stack.names)
-    scores = region_scores(head.region_booster, head.calibration, table)
+    scores = region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
     mask, kept = decision.decide(table, scores, head.rule, min_size=min_size)
     area = table.filled_area if head.rule.fill_holes else table.area
     return mask, [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,13 +16,21 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def ordered_map(function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int = 1) -> Iterator[_Result]:
+def ordered_map(
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    *,
+    workers: int = 1,
+    stop: threading.Event | None = None,
+) -> Iterator[_Result]:
     """Yield `function(item)` for each item, in the order of the items, computed by `workers` threads.
 
     At most `2 * workers` results are in flight, so memory follows the workers and never the items. An
     exception of `function` is raised here at its item's turn; what was queued behind it is cancelled.
     The kernels release the interpreter lock, so threads suffice and nothing is ever forked. OpenCV is
     held to one thread for the same reason: one parallel idea at one place.
+    `stop` is set when the pool is given up before its end (an error, Ctrl-C), for functions that run for minutes
+    to look at.
     """
     cv2.setNumThreads(1)
     if workers <= 1:
@@ -36,5 +45,9 @@ def ordered_map(function: Callable[[_Item], _Result], items: Iterable[_Item], *,
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    except BaseException:
+        if stop is not None:
+            stop.set()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

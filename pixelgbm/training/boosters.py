@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
@@ -10,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm.config import BoosterConfig
+from pixelgbm.forest import Trees, parse_trees
+from pixelgbm.threads import ordered_map
+from pixelgbm.training.plan import Progress
 
-__all__ = ["grow"]
+__all__ = ["Task", "grow_all"]
 
 
-class _Rows(lightgbm.Sequence):  # type: ignore[misc]
+class _Rows(lightgbm.Sequence):
     """Rows of a matrix for LightGBM, converted batch by batch: no float copy of the whole matrix exists."""
 
     batch_size = 65536
@@ -26,26 +31,42 @@ class _Rows(lightgbm.Sequence):  # type: ignore[misc]
         return int(self.index.size)
 
     def __getitem__(self, key: Any) -> NDArray[np.float64]:
-        return self.matrix[self.index[key]].astype(np.float64)
+        rows: NDArray[np.float64] = self.matrix[self.index[key]].astype(np.float64)
+        return rows
 
 
-def grow(
-    matrix: NDArray[Any],
-    labels: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    *,
-    index: NDArray[np.intp],
-    names: Sequence[str],
-    config: BoosterConfig,
-    seed: int,
-    trees: int | None = None,
-) -> str:
-    """Train on the rows `index` of `matrix` and return LightGBM's text model.
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One booster to grow.
 
-    matrix: (n, columns) of any real type, read in the order of `index`, which must be canonical.
-    labels: (n,) in 0..1, so soft truth is used as it is (objective `cross_entropy`). Bytes get one bin
-    per value (`max_bin` 256, `min_data_in_bin` 1): the trees split the very values prediction sees.
+    matrix: (n, columns) of any real type, columns called `names`. labels: (n,) in 0..1, so soft truth is used as it
+    is. weights: (n,). index: the rows to learn from, in canonical order. trees: None takes the config's.
     """
+
+    matrix: NDArray[Any]
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    index: NDArray[np.intp]
+    names: tuple[str, ...]
+    config: BoosterConfig
+    seed: int
+    trees: int | None = None
+
+
+def grow_all(tasks: Sequence[Task], *, workers: int, label: str, progress: Progress | None) -> list[Trees]:
+    """Grow the boosters of all tasks side by side. The trees do not depend on `workers`."""
+    stop = threading.Event()
+    grown = []
+    for trees in ordered_map(lambda task: _grow(task, stop), tasks, workers=workers, stop=stop):
+        grown.append(trees)
+        if progress is not None:
+            progress(len(grown), len(tasks), label)
+    return grown
+
+
+def _grow(task: Task, stop: threading.Event) -> Trees:
+    """Bytes get one bin per value (`max_bin` 256, `min_data_in_bin` 1): trees split the values prediction sees."""
+    config = task.config
     parameters = {
         "objective": "cross_entropy",
         "metric": "none",
@@ -59,18 +80,24 @@ def grow(
         "max_bin": 256,
         "min_data_in_bin": 1,
         "num_threads": config.threads,
-        "seed": seed,
+        "seed": task.seed,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
     data = lightgbm.Dataset(
-        _Rows(matrix, index),
-        label=labels[index],
-        weight=weights[index],
-        feature_name=list(names),
+        _Rows(task.matrix, task.index),
+        label=task.labels[task.index],
+        weight=task.weights[task.index],
+        feature_name=list(task.names),
         params=parameters,
         free_raw_data=True,
     )
-    booster = lightgbm.train(parameters, data, num_boost_round=config.trees if trees is None else trees)
-    return str(booster.model_to_string())
+
+    def end_when_stopped(_: object) -> None:
+        if stop.is_set():
+            raise RuntimeError("growing was given up")
+
+    rounds = config.trees if task.trees is None else task.trees
+    booster = lightgbm.train(parameters, data, num_boost_round=rounds, callbacks=[end_when_stopped])
+    return parse_trees(booster.model_to_string(), where="the booster just grown")

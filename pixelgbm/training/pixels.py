@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from features import Quantizer, fit_quantizer, sample_columns
 from pixelgbm import datasets
 from pixelgbm.config import RunConfig
-from pixelgbm.forest import Trees, parse_trees
+from pixelgbm.forest import Trees
 from pixelgbm.inspection import byte_map, extract_stack, probability_map
 from pixelgbm.model import Look
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT, draw, generator
 from pixelgbm.threads import ordered_map
-from pixelgbm.training.boosters import grow
+from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.plan import Plan, Progress, View
 
-__all__ = ["FoldBoosters", "Rows", "collect_rows", "fit_look", "grow_folds", "grow_pixel_booster"]
+__all__ = ["FoldBoosters", "Rows", "collect_rows", "fit_look", "grow_final", "grow_folds"]
 
 FoldBoosters = Mapping[str, tuple[Trees, ...]]
 """Per head one booster per fold, each grown without that fold."""
@@ -131,35 +131,29 @@ def _stacked(parts: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[n
 
 
 def grow_folds(
-    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, trees: int, label: str, progress: Progress | None
+    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, trees: int, workers: int, progress: Progress | None
 ) -> dict[str, tuple[Trees, ...]]:
     """Per head and fold, a booster of `trees` trees grown on the rows of all other folds."""
-    grown: dict[str, tuple[Trees, ...]] = {}
-    total = len(rows) * config.folds
-    for place, (head, table) in enumerate(rows.items()):
-        boosters = []
-        for fold in range(config.folds):
-            boosters.append(_grow(table, np.flatnonzero(table.fold != fold), look, config, trees=trees))
-            if progress is not None:
-                progress(place * config.folds + fold + 1, total, label)
-        grown[head] = tuple(boosters)
-    return grown
+    tasks = [
+        _task(table, np.flatnonzero(table.fold != fold), look, config, trees)
+        for table in rows.values()
+        for fold in range(config.folds)
+    ]
+    grown = grow_all(tasks, workers=workers, label="growing fold boosters", progress=progress)
+    starts = range(0, len(grown), config.folds)
+    return {head: tuple(grown[k : k + config.folds]) for head, k in zip(rows, starts, strict=True)}
 
 
-def grow_pixel_booster(rows: Rows, look: Look, config: RunConfig) -> Trees:
-    """The final pixel booster of one head: all rows, as many trees as in the folds."""
-    return _grow(rows, np.arange(rows.labels.size), look, config, trees=config.booster.trees)
+def grow_final(
+    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, workers: int, progress: Progress | None
+) -> dict[str, Trees]:
+    """Per head the booster the model keeps: all rows, as many trees as in the folds."""
+    tasks = [_task(table, np.arange(table.labels.size), look, config, config.booster.trees) for table in rows.values()]
+    grown = grow_all(tasks, workers=workers, label="growing the pixel booster", progress=progress)
+    return dict(zip(rows, grown, strict=True))
 
 
-def _grow(rows: Rows, index: NDArray[np.intp], look: Look, config: RunConfig, *, trees: int) -> Trees:
-    text = grow(
-        rows.planes,
-        rows.labels,
-        rows.weights,
-        index=index,
-        names=look.spec.columns,
-        config=config.booster,
-        seed=config.seed,
-        trees=trees,
+def _task(rows: Rows, index: NDArray[np.intp], look: Look, config: RunConfig, trees: int) -> Task:
+    return Task(
+        rows.planes, rows.labels, rows.weights, index, look.spec.columns, config.booster, config.seed, trees=trees
     )
-    return parse_trees(text, where="the pixel booster just grown")

@@ -78,9 +78,9 @@ def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Pr
             progress(done, len(samples), "reading")
     groups = _groups(samples, read)
     _check_learnable(dataset, samples, read, groups, config)
-    strata = {s.id: f"{s.level}/{'+'.join(h for h, n in read[s.id].defects.items() if n)}" for s in samples}
-    ids = [s.id for s in samples]
-    folds = fold_table(ids, groups, folds=config.folds, seed=config.seed, strata=strata)
+    strata = {s.id: "+".join(head for head, count in read[s.id].defects.items() if count) for s in samples}
+    folds = fold_table([s.id for s in samples], groups, folds=config.folds, seed=config.seed, strata=strata)
+    _check_folds(dataset, samples, read, folds)
     defects = {
         head: {s.id: read[s.id].defects[head] for s in samples if head in s.labelled_heads} for head in dataset.heads
     }
@@ -148,8 +148,24 @@ def _check_learnable(
             raise DatasetError(
                 f"{where}: {len(dirty)} groups with defects; {config.folds} folds of whole groups need as many"
             )
-        if not any(read[s.id].free[head] for s in labelled):
-            raise DatasetError(f"{where}: every labelled pixel is a defect; nothing to tell it from")
+
+
+def _check_folds(
+    dataset: Dataset, samples: tuple[Sample, ...], read: Mapping[str, _Read], folds: Mapping[str, int]
+) -> None:
+    """Refuse a fold table that would leave a booster without defects, or without anything else."""
+    for head in dataset.heads:
+        for fold in sorted(set(folds.values())):
+            others = [read[s.id] for s in samples if head in s.labelled_heads and folds[s.id] != fold]
+            for what, count in (
+                ("a defect", sum(item.defects[head] for item in others)),
+                ("anything but defects", sum(item.free[head] for item in others)),
+            ):
+                if count == 0:
+                    raise DatasetError(
+                        f"{dataset.root}: {head}: no image outside fold {fold} has {what}; "
+                        "smaller groups or more images are needed"
+                    )
 
 
 def _views(samples: tuple[Sample, ...], folds: Mapping[str, int], config: RunConfig) -> tuple[View, ...]:
