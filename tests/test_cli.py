@@ -33,8 +33,8 @@ def data(tiny_data, tmp_path):
     return folder
 
 
-def first(folder, pattern):
-    return sorted(folder.rglob(pattern))[0]
+def first(data, pattern):
+    return sorted((data / "train").rglob(pattern))[0]
 
 
 def image_of(folder):
@@ -161,7 +161,7 @@ def test_train_refuses_bad_data_in_one_line_and_leaves_nothing(data, tmp_path, c
 def test_check_lists_everything_in_one_go(data, capsys):
     assert run(["check", str(data)]) == 0
     assert "no problems" in capsys.readouterr().out
-    named = [truncated(data), missing_reference(data), first(data, "*_mask.tif")]
+    named = [truncated(data), missing_reference(data), sorted(data.rglob("*_mask.tif"))[-1]]
     images.write_tiff(named[2], np.zeros((4, 4), np.uint8))
     assert run(["check", str(data)]) == 1
     out = capsys.readouterr().out
@@ -273,7 +273,7 @@ def test_the_road_from_predictions_to_an_answer_and_its_score(tiny_model, tiny_d
     assert run(arguments) == 0
     assert run(["score", str(out), str(tiny_data), *truth, "--json", str(tmp_path / "s.json")]) == 0
     shown = capsys.readouterr().out
-    for figure in ("macro-F1", "all clean", "without references", "level 1", "level 3"):
+    for figure in ("macro-f1", "all clean", "without references", "level 1", "level 3"):
         assert figure in shown
     assert run(["submit", str(out), "--out", str(answer)]) == 0
     assert (
