@@ -1,0 +1,80 @@
+"""Laying dirt on a shot: how strongly it shows, and the least at which a person would have marked it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelgbm.synth.capture import Camera, tone_curve
+from pixelgbm.synth.dirt import Pattern
+from pixelgbm.synth.fields import Plane, blur
+
+__all__ = ["Soiling", "soil"]
+
+_CONTRAST = (0.40, 0.60)  # median and log deviation of the share of light that absorbing dirt takes away
+_CONTRAST_RANGE = (0.08, 0.93)
+_LEAST_LEVELS = 4.5  # mean difference inside the mask, strongest channel
+_LEAST_SIGNAL = 9.0  # the same times sqrt(area) over the local unevenness, the detectability of a flat spot
+
+
+@dataclass(frozen=True, slots=True)
+class Soiling:
+    """What was laid on: share of light taken (negative: dust that adds light) and mean grey levels of difference."""
+
+    contrast: float
+    levels: float
+
+
+def soil(
+    rng: np.random.Generator,
+    light: Plane,
+    found: Pattern,
+    density: Plane,
+    mask: NDArray[np.bool_],
+    camera: Camera,
+) -> Soiling:
+    """Lay `found` on the linear `light` (rows, cols, 3) of a shot, in place.
+
+    density, mask: (rows, cols), as `dirt.place` gives them. The contrast is drawn at random and raised
+    until the dirt shows, so that no mask marks what nobody could see.
+    """
+    window = _window(mask, margin=16)
+    inside = mask[window]
+    before = light[window]
+    thickness = blur(density[window], camera.focus)[..., None]
+    full = max(0.15, float(thickness[inside].mean()))
+    levels_before = tone_curve(before, camera)
+    unevenness = _unevenness(levels_before, inside) + camera.noise * 0.6
+    as_dust = found.light and float(levels_before[inside].mean()) < 150
+    dust = np.array([0.95, 0.92, 0.88], np.float32) * camera.light * np.float32(rng.uniform(0.6, 0.95))
+    contrast = float(np.clip(_CONTRAST[0] * np.exp(rng.normal(0, _CONTRAST[1])), *_CONTRAST_RANGE))
+    while True:
+        absorbed = np.float32(-np.log(1 - contrast) / full) * thickness
+        if as_dust:
+            after = before + (dust - before) * (1 - np.exp(-absorbed))
+        else:
+            after = before * np.exp(-absorbed * found.tint)
+        change = np.abs(tone_curve(after, camera) - levels_before)[inside].mean(axis=0).max()
+        signal = float(change) * float(np.sqrt(inside.sum())) / unevenness
+        if contrast >= _CONTRAST_RANGE[1] or (change >= _LEAST_LEVELS and signal >= _LEAST_SIGNAL):
+            break
+        contrast = min(_CONTRAST_RANGE[1], contrast * 1.2)
+    light[window] = after
+    return Soiling(contrast=-contrast if as_dust else contrast, levels=float(change))
+
+
+def _window(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
+    """The bounding box of `mask` and `margin` pixels around it, inside the image."""
+    spans = []
+    for axis in (1, 0):
+        held = np.flatnonzero(mask.any(axis=axis))
+        spans.append(slice(max(0, int(held[0]) - margin), int(held[-1]) + 1 + margin))
+    return spans[0], spans[1]
+
+
+def _unevenness(levels: Plane, inside: NDArray[np.bool_]) -> float:
+    """Deviation of the print itself around the dirt at fine scale, in grey levels of green."""
+    green = np.ascontiguousarray(levels[..., 1])
+    return float((green - blur(green, 2.0)).std()) + 0.3
