@@ -1,0 +1,323 @@
+"""Laws of pixelgbm.tuning: what it promises on tables is what prediction does, and a stopped study loses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixelgbm.decision import DEFAULT_RULE, Rule, decide
+from pixelgbm.errors import ConfigError, ModelError, OutputError
+from pixelgbm.mapstore import Tables, maps_folder, write_store
+from pixelgbm.metrics import METRICS
+from pixelgbm.model import read_model, write_model
+from pixelgbm.regions import GRID, candidate_mask, measure, truth_counts
+from pixelgbm.tuning import Outcome, tune, tune_model
+from pixelgbm.tuning.objective import judge, split_points
+from tests.test_model import make_model
+
+F1 = METRICS["macro-f1"]
+
+
+def scores_of(labels: np.ndarray, seed: int) -> np.ndarray:
+    return np.random.default_rng([seed, len(labels)]).random(len(labels))
+
+
+@cache
+def drawn(images: int = 6) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """(byte map, truth) of small images; every third one is clean."""
+    pairs = []
+    for k in range(images):
+        rng = np.random.default_rng(k)
+        truth = np.zeros((24, 32), dtype=bool)
+        if k % 3:
+            truth[5:11, 6 : 12 + k] = True
+            truth[7:9, 8:10] = False
+        noise = rng.integers(0, 150, truth.shape)
+        pairs.append((np.where(truth, 255 - noise // 2, noise).astype(np.uint8), truth))
+    return tuple(pairs)
+
+
+@cache
+def drawn_tables(images: int = 6) -> Tables:
+    """The tables of `drawn` at every grid point, with scores that decide and prediction could recompute."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("image", "grid", "region", "area", "filled_area", "tp", "filled_tp", "score")
+    }
+    for number, (levels, truth) in enumerate(drawn(images)):
+        for place, (low, operation) in enumerate(GRID):
+            table = measure_map(levels, low, operation)
+            tp, filled_tp = truth_counts(table, truth)
+            columns["image"].append(np.full(len(table), number))
+            columns["grid"].append(np.full(len(table), place))
+            columns["region"].append(np.arange(len(table)))
+            for name, values in (("area", table.area), ("filled_area", table.filled_area)):
+                columns[name].append(values)
+            columns["tp"].append(tp)
+            columns["filled_tp"].append(filled_tp)
+            columns["score"].append(table.mean_probability)
+    size = {"rows": np.full(images, 24), "cols": np.full(images, 32)}
+    return Tables(
+        ids=tuple(f"i{k}" for k in range(images)),
+        split=("train",) * images,
+        actual=np.array([truth.sum() for _, truth in drawn(images)]),
+        **size,
+        **{name: np.concatenate(parts) for name, parts in columns.items()},
+    )
+
+
+def measure_map(levels: np.ndarray, low: int, operation: str) -> Any:
+    mask = candidate_mask(levels, low=low, operation=operation)
+    return measure(levels, mask, np.zeros((0, *levels.shape), dtype=np.uint8), {}, column_names=())
+
+
+def keep_images(tables: Tables, keep: np.ndarray) -> Tables:
+    """The tables of only those images."""
+    rows = keep[tables.image]
+    renumber = np.cumsum(keep) - 1
+    per_region = ("grid", "region", "area", "filled_area", "tp", "filled_tp", "score")
+    return Tables(
+        ids=tuple(np.array(tables.ids)[keep]),
+        split=tuple(np.array(tables.split)[keep]),
+        **{name: getattr(tables, name)[keep] for name in ("actual", "rows", "cols")},
+        image=renumber[tables.image[rows]],
+        **{name: getattr(tables, name)[rows] for name in per_region},
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    point=st.sampled_from(GRID),
+    min_area=st.integers(0, 90),
+    cut=st.floats(0, 1),
+    fill=st.booleans(),
+    gate=st.none() | st.floats(0, 1),
+)
+def test_score_from_tables_is_the_score_of_the_masks(
+    point: tuple[int, str], min_area: int, cut: float, fill: bool, gate: float | None
+) -> None:
+    rule = Rule(*point, min_area, cut, fill, gate)
+    values, clean_marked = [], []
+    for levels, truth in drawn():
+        table = measure_map(levels, rule.low, rule.operation)
+        mask, _ = decide(table, table.mean_probability, rule)
+        values.append(float(F1.per_image((mask & truth).sum(), mask.sum(), truth.sum())))
+        if not truth.any():
+            clean_marked.append(mask.any())
+    tables = drawn_tables()
+    outcome = judge(split_points(tables)[point], tables, rule, F1)
+    assert outcome.score == pytest.approx(np.mean(values), abs=1e-12)
+    assert outcome.false_alarms == pytest.approx(np.mean(clean_marked))
+    assert (outcome.clean, outcome.dirty) == (2, 4)
+
+
+def test_tuning_improves_a_bad_rule_and_says_by_how_much() -> None:
+    bad = Rule(low=26, operation="none", min_area=1, region_cut=0.0, fill_holes=False)
+    result = tune(drawn_tables(), F1, rule=bad, trials=40)
+    assert result.before is not None
+    assert result.before.score < 0.3
+    assert result.after.score > 0.8
+    assert result.after.false_alarms == 0
+    assert result.trials == 40
+    assert result.rule.gate is None
+
+
+def test_a_good_rule_is_never_made_worse() -> None:
+    best = tune(drawn_tables(), F1, trials=60).rule
+    again = tune(drawn_tables(), F1, rule=best, trials=1)
+    assert again.rule == best
+    assert again.before == again.after
+
+
+def test_a_rule_outside_the_grid_has_no_before() -> None:
+    result = tune(drawn_tables(), F1, rule=replace(DEFAULT_RULE, low=99), trials=3)
+    assert result.before is None
+    assert (result.rule.low, result.rule.operation) in GRID
+
+
+@pytest.mark.parametrize("dirty", [True, False])
+def test_sets_without_clean_or_without_dirty_images(dirty: bool) -> None:
+    tables = drawn_tables()
+    result = tune(keep_images(tables, (tables.actual > 0) == dirty), F1, trials=25)
+    after = result.after
+    assert (after.clean == 0, after.dirty == 0) == (dirty, not dirty)
+    assert np.isnan(after.false_alarms) == dirty
+    assert np.isnan(after.dirty_score) != dirty
+    if not dirty:
+        assert after.score == 1.0
+
+
+def test_images_without_any_candidate() -> None:
+    tables = drawn_tables()
+    none = np.zeros(0, dtype=np.int64)
+    empty: dict[str, Any] = dict.fromkeys(("image", "grid", "region", "area", "filled_area", "tp", "filled_tp"), none)
+    result = tune(replace(tables, **empty, score=np.zeros(0)), F1, trials=4)
+    assert result.after == Outcome(score=2 / 6, dirty_score=0.0, false_alarms=0.0, clean=2, dirty=4)
+
+
+def test_the_gate_is_kept_only_where_it_pays() -> None:
+    """Clean images hold one region scored .6; dirty ones the same, and a large one scored .9."""
+    images, points = 20, len(GRID)
+    dirty = np.arange(images) % 2 == 1
+    small = {"image": np.arange(images), "area": np.full(images, 50), "tp": np.where(dirty, 50, 0)}
+    large = {"image": np.flatnonzero(dirty), "area": np.full(10, 60), "tp": np.full(10, 60)}
+    image, area, tp = (np.concatenate([small[key], large[key]]) for key in ("image", "area", "tp"))
+    score = np.concatenate([np.full(images, 0.6), np.full(10, 0.9)])
+    tables = Tables(
+        ids=tuple(map(str, range(images))),
+        split=("train",) * images,
+        actual=np.where(dirty, 110, 0),
+        rows=np.full(images, 30),
+        cols=np.full(images, 30),
+        image=np.tile(image, points),
+        grid=np.repeat(np.arange(points), 30),
+        region=np.zeros(30 * points, dtype=np.int64),
+        area=np.tile(area, points),
+        filled_area=np.tile(area, points),
+        tp=np.tile(tp, points),
+        filled_tp=np.tile(tp, points),
+        score=np.tile(score, points),
+    )
+    result = tune(tables, F1, trials=120)
+    assert result.rule.gate is not None
+    assert result.after.score == 1.0
+    assert tune(keep_images(tables, dirty), F1, trials=100).rule.gate is None
+
+
+class Stop(Exception):
+    """Stands for Ctrl-C at a given trial."""
+
+
+def stop_at(trial: int) -> Any:
+    def progress(done: int, total: int, label: str) -> None:
+        assert label == "tuning rule"
+        if done == trial:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_stopped_study_ends_like_an_uninterrupted_one(tmp_path: Path, kind: str) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}" if kind == "sqlite" else str(tmp_path / "study.journal")
+    with pytest.raises(Stop):
+        tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(9))
+    with pytest.raises(Stop):
+        tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(63))
+    resumed = tune(drawn_tables(), F1, trials=70, storage=storage, seed=5)
+    assert resumed == tune(drawn_tables(), F1, trials=70, seed=5)
+    assert resumed.trials == 70
+    assert tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(71)) == resumed
+    other = tune(drawn_tables(), F1, trials=2, storage=storage, seed=6)
+    assert other.trials == 2
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[2])
+from tests.test_tuning import F1, drawn_tables
+from pixelgbm.tuning import tune
+
+def progress(done, total, label):
+    if done == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+tune(drawn_tables(), F1, trials=24, storage=sys.argv[1], progress=progress)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_killed_study_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", KILLED, storage, root], capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    counted: list[int] = []
+    resumed = tune(
+        drawn_tables(), F1, trials=24, storage=storage, progress=lambda done, total, label: counted.append(done)
+    )
+    assert counted == list(range(8, 25))
+    assert resumed == tune(drawn_tables(), F1, trials=24)
+
+
+def test_time_out_ends_with_what_there_is() -> None:
+    assert tune(drawn_tables(), F1, trials=500, timeout_s=0.0).trials == 1
+
+
+def test_the_test_split_is_refused() -> None:
+    tables = drawn_tables()
+    split = (*tables.split[:-1], "Test")
+    with pytest.raises(ConfigError, match="split 'Test': a test split is never tuned on"):
+        tune(replace(tables, split=split), F1, trials=1)
+
+
+def test_nothing_to_tune_on_is_refused() -> None:
+    tables = drawn_tables()
+    with pytest.raises(ConfigError, match="no labelled image"):
+        tune(keep_images(tables, np.zeros(len(tables.ids), dtype=bool)), F1, trials=1)
+    with pytest.raises(ConfigError, match="at least 1"):
+        tune(tables, F1, trials=0)
+
+
+@pytest.mark.parametrize("storage", ["sqlite:////no/such/folder/study.db", "nonsense://x", "/no/such/folder/a.journal"])
+def test_a_storage_that_cannot_be_opened_is_one_line(storage: str) -> None:
+    with pytest.raises(OutputError, match="the study cannot be kept there") as caught:
+        tune(drawn_tables(), F1, trials=1, storage=storage)
+    assert "\n" not in str(caught.value)
+
+
+def make_store(folder: Path, digest: str, heads: tuple[str, ...]) -> None:
+    with write_store(maps_folder(folder)) as writer:
+        for head in heads:
+            writer.tables(head, drawn_tables())
+        writer.finish(digest=digest, folds={})
+
+
+def test_tune_model_writes_the_rules_and_nothing_else(tmp_path: Path) -> None:
+    folder, model = tmp_path / "model", make_model()
+    write_model(model, folder)
+    make_store(folder, model.boosters_digest, ("dirt", "rust"))
+    texts = {path.name: path.read_bytes() for path in folder.glob("*.txt")}
+    labels = []
+    results = tune_model(folder, trials=22, progress=lambda done, total, label: labels.append(label))
+    assert set(labels) == {"tuning dirt", "tuning rust"}
+    tuned = read_model(folder)
+    assert {head.name: head.rule for head in tuned.heads} == {name: found.rule for name, found in results.items()}
+    assert {path.name: path.read_bytes() for path in folder.glob("*.txt")} == texts
+    assert tuned.boosters_digest == model.boosters_digest
+    again = tune_model(folder, trials=22)
+    assert read_model(folder).digest == tuned.digest
+    assert {name: found.rule for name, found in again.items()} == {name: found.rule for name, found in results.items()}
+
+
+def test_tune_model_takes_further_images(tmp_path: Path) -> None:
+    folder, model = tmp_path / "model", make_model()
+    write_model(model, folder)
+    make_store(folder, model.boosters_digest, ("dirt", "rust"))
+    dev = replace(drawn_tables(3), split=("dev",) * 3)
+    results = tune_model(folder, trials=2, also={"dirt": dev})
+    assert {name: found.after.clean + found.after.dirty for name, found in results.items()} == {"dirt": 9, "rust": 6}
+    with pytest.raises(ConfigError, match="never tuned on"):
+        tune_model(folder, trials=2, also={"dirt": replace(dev, split=("test",) * 3)})
+
+
+def test_missing_or_foreign_maps_are_refused_and_the_model_stays(tmp_path: Path) -> None:
+    folder, model = tmp_path / "model", make_model()
+    write_model(model, folder)
+    with pytest.raises(ModelError, match=r"model\.maps: no out-of-fold maps"):
+        tune_model(folder, trials=2)
+    make_store(folder, "0" * 64, ("dirt", "rust"))
+    with pytest.raises(ModelError, match=r"model\.maps: these maps are of another training"):
+        tune_model(folder, trials=2)
+    make_store(folder, model.boosters_digest, ("dirt",))
+    with pytest.raises(ModelError, match="no head 'rust'"):
+        tune_model(folder, trials=2)
+    assert read_model(folder).digest == model.digest
