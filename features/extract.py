@@ -37,7 +37,7 @@ def extract(
     whole image. workers: threads over row bands; the bytes do not depend on their number.
     """
     _check(spec, quantizer)
-    scene = prepare(test, reference)
+    scene = prepare(test, reference, blue=spec.blue)
     rows, cols = scene.planes["light"].shape
     if tiles is None:
         tiles = _bands(rows, cols, max(1, workers) if rows > 2 * STRIP or workers > 1 else 1)
@@ -65,7 +65,7 @@ def strips(
     _check(spec, quantizer)
     if rows < 1:
         raise FeatureError(f"strips of {rows} rows; allowed: 1 or more")
-    scene = prepare(test, reference)
+    scene = prepare(test, reference, blue=spec.blue)
     height, cols = scene.planes["light"].shape
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
@@ -81,7 +81,7 @@ def sample_columns(
     pixels: NDArray[np.integer],
 ) -> NDArray[np.float32]:
     """The measured values at `pixels` (n, 2), as (n, columns) float32 with NaN for no evidence."""
-    scene = prepare(test, reference)
+    scene = prepare(test, reference, blue=spec.blue)
     shape = scene.planes["light"].shape
     if pixels.ndim != 2 or pixels.shape[1] != 2:
         raise FeatureError(f"pixels of shape {pixels.shape}; allowed: (n, 2), row and column")

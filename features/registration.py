@@ -27,6 +27,10 @@ CORNER_LIMIT = 14.0
 """A fine step that moves a corner further than this, px, from the coarse one is not believed."""
 FIELD_LIMIT = 3.0
 """Largest residual shift, px."""
+NEARLY = 0.08
+"""Difference of two coarse correlations that says nothing about which place is right."""
+GAIN = 0.01
+"""What a warp with more freedom must gain in correlation to be preferred."""
 TRUSTED = 0.15
 """Correlation of the signatures from which a warp is believed and refined."""
 WINDOWS = (24.0, 16.0, 12.0)
@@ -155,7 +159,18 @@ def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]
     pad = [max(7, (small.shape[axis] - small_other.shape[axis]) + 7) for axis in (0, 1)]
     wide = cv2.copyMakeBorder(small_other, pad[0], pad[0], pad[1], pad[1], cv2.BORDER_CONSTANT, value=0)
     surface = cv2.matchTemplate(wide, small, cv2.TM_CCOEFF_NORMED)
-    row, col = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    # Where several places fit about as well (screens, plain grounds) the one nearest the centre is the likeliest.
+    rows, cols = np.nonzero(surface >= float(surface.max()) - NEARLY)
+    middle = [(wide.shape[axis] - small.shape[axis]) / 2 for axis in (0, 1)]
+    nearest = int(np.argmin((rows - middle[0]) ** 2 + (cols - middle[1]) ** 2))
+    row, col = int(rows[nearest]), int(cols[nearest])
+    while True:  # from there uphill, or a broad peak would be left at its foot
+        top, left = max(row - 1, 0), max(col - 1, 0)
+        around = surface[top : row + 2, left : col + 2]
+        step = np.unravel_index(int(np.argmax(around)), around.shape)
+        if (top + int(step[0]), left + int(step[1])) == (row, col):
+            break
+        row, col = top + int(step[0]), left + int(step[1])
     shift = 4.0 * (np.array([row, col], float) - pad)
     return _translation(shift), float(surface[row, col])
 
@@ -220,7 +235,7 @@ def _fine(
         far = found is None or _corner_move(signature.shape, start, found) > CORNER_LIMIT
         for candidate in [start] if far or found is None else [start, found]:
             score = _score(signature, other, candidate)
-            if score > best_score:
+            if score > best_score + (GAIN if motion == cv2.MOTION_HOMOGRAPHY else 0.0):
                 best, best_score = candidate, score
         start = best
     trusted = best_score >= TRUSTED

@@ -33,7 +33,8 @@ class Scene:
 
     planes: name -> (rows, cols) float32. Always `light` (luminance, 0..255) and `log_light`; of colour images `red`,
     `green`, `blue`; with a reference also `reference_...` of each and their differences `difference` (grey levels) and
-    `ratio` (of logarithms), `ratio_red`, ... covered: (rows, cols) bool, where the reference shows anything.
+    `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
+    inverse square of its own noise, for blue was smoothed and is often the quietest witness. covered: (rows, cols) bool, where the reference shows anything.
     """
 
     planes: dict[str, Plane]
@@ -102,10 +103,10 @@ def half_gaussian(sigma: float) -> Plane:
     return np.asarray(taps / (2 * taps.sum() - taps[0]), np.float32)
 
 
-def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None) -> Scene:
+def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *, blue: str = "match") -> Scene:
     """Register, match light and focus, take logarithms, measure the noise: all that needs the whole image.
 
-    test, reference: (rows, cols[, 3]) uint8 or uint16. A reference of another scene is left out; `quality.status`
+    test, reference: (rows, cols[, 3]) uint8 or uint16. blue: as in `FeatureSpec`; "drop" keeps it out of `joint`. A reference of another scene is left out; `quality.status`
     then says "mismatch".
     """
     image = to_float(test)
@@ -127,9 +128,9 @@ def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None) ->
     references = dict(zip(tests, matched, strict=True))
     reference_light = references["light"] if not colour else _light(references)
     for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
-    return _compared(
-        _blurred(tests, for_test), _blurred(references, for_reference), covered, colour, registration.quality, image
-    )
+    planes = _compared(image, _blurred(tests, for_test), _blurred(references, for_reference), colour)
+    planes["joint"] = _joint(planes, covered, colour, blue)
+    return Scene(planes, covered, colour, registration.quality, _measures(planes, covered, registration.quality))
 
 
 def _channels(image: NDArray[np.float32]) -> dict[str, Plane]:
@@ -164,13 +165,8 @@ def _alone(image: NDArray[np.float32], colour: bool, quality: Quality | None) ->
 
 
 def _compared(
-    tests: dict[str, Plane],
-    references: dict[str, Plane],
-    covered: NDArray[np.bool_],
-    colour: bool,
-    quality: Quality,
-    image: NDArray[np.float32],
-) -> Scene:
+    image: NDArray[np.float32], tests: dict[str, Plane], references: dict[str, Plane], colour: bool
+) -> dict[str, Plane]:
     # The test's own columns (contrast, Gabor, colour) read it as it was shot; only what is compared is focus-matched.
     planes = _with_logs(_channels(image), colour, "")
     compared = _with_logs(tests, colour, "focused_")
@@ -183,7 +179,20 @@ def _compared(
         for name in ("red", "green", "blue", "matched_light"):
             planes[f"ratio_{name}"] = compared[f"focused_log_{name}"] - other[f"reference_log_{name}"]
             planes[f"focused_{name}"] = compared[f"focused_{name}"]
-    return Scene(planes, covered, colour, quality, _measures(planes, covered, quality))
+    return planes
+
+
+def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> Plane:
+    if not colour:
+        return planes["ratio"]
+    names = [f"ratio_{c}" for c in (("red", "green") if blue == "drop" else ("red", "green", "blue"))]
+    noise = [1.4826 * float(np.median(np.abs(blur(planes[n], 2.0)[covered]))) + 0.002 for n in names]
+    weights = np.array(noise) ** -2.0
+    weights /= weights.sum()
+    total = np.zeros_like(planes["ratio"])
+    for name, weight in zip(names, weights, strict=True):
+        total += np.float32(weight) * planes[name]
+    return total
 
 
 def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:

@@ -33,6 +33,8 @@ WINDOWS = (2.0, 4.0, 8.0)
 BANDS = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
 CURVATURES = (2.0, 4.0)
 LINES = (5, 11)
+JOINT = (1.0, 2.4, 4.8, 9.6)
+PEAKS = ((2.4, 3), (2.4, 6), (4.8, 12), (4.8, 24))
 LINE_ORIENTATIONS = 8
 
 
@@ -142,6 +144,35 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         reach_local + reach_of(8 * k),
         partial(_mean_local, sigma=2.4 * k, wide=8 * k),
     )
+    for s in JOINT:
+        add(f"joint-{s:g}", f"G_{s:g} J", True, reach_of(k * s), partial(_blurred, name="joint", sigma=k * s))
+    for s in (2.4, 4.8):
+        wide = reach_of(k * s) + reach_of(5 * k * s)
+        formula = f"G_{s:g} J / (q + G_{5 * s:g} |G_{s:g} J|)"
+        add(f"joint-local-{s:g}", formula, True, wide, partial(_local, sigma=k * s, name="joint"))
+    for s, radius in PEAKS:
+        add(
+            f"joint-peak-{radius}",
+            f"max over {2 * radius + 1}x{2 * radius + 1} of |joint-local-{s:g}|",
+            False,
+            reach_of(k * s) + reach_of(5 * k * s) + radius,
+            partial(_peak, sigma=k * s, radius=radius, name="joint"),
+        )
+    for which in (0, 1):
+        add(
+            f"joint-curvature-{('low', 'high')[which]}",
+            f"{('smaller', 'larger')[which]} eigenvalue of s^2 Hessian G_3 J",
+            True,
+            reach_of(3 * k) + 1,
+            partial(_curvature, sigma=3 * k, which=which, name="joint"),
+        )
+        add(
+            f"joint-line-{('low', 'high')[which]}",
+            f"{('min', 'max')[which]} over {LINE_ORIENTATIONS} directions, mean of G_1 J on 23 px",
+            True,
+            reach_of(1.0) + 11,
+            partial(_lines, half=11, which=which, name="joint"),
+        )
     for name in ("correlation", "noise", "ratio_noise", "ratio_tail"):
         add(
             f"image-{name.replace('_', '-')}",
@@ -188,15 +219,15 @@ def _edge(canvas: Canvas, *, sigma: float) -> Plane:
     return out
 
 
-def _local(canvas: Canvas, *, sigma: float) -> Plane:
+def _local(canvas: Canvas, *, sigma: float, name: str = "ratio") -> Plane:
     def make() -> Plane:
-        value = canvas.blur("ratio", sigma)
+        value = canvas.blur(name, sigma)
         around = canvas.smooth(np.abs(value), 5 * sigma)
         out = canvas.empty()
         ratio(value, around, np.float32(0.25) * canvas.measure("ratio_noise"), np.float32(1.0), out)
         return out
 
-    return canvas.once(("local", sigma), make)
+    return canvas.once(("local", name, sigma), make)
 
 
 def _grain(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
@@ -282,13 +313,13 @@ def _band(canvas: Canvas, *, fine: float, broad: float) -> Plane:
     return canvas.blur("ratio", fine) - canvas.blur("ratio", broad)
 
 
-def _curvature(canvas: Canvas, *, sigma: float, which: int) -> Plane:
+def _curvature(canvas: Canvas, *, sigma: float, which: int, name: str = "ratio") -> Plane:
     def make() -> NDArray[np.float32]:
         both = np.empty((2, *canvas.shape), np.float32)
-        hessian_eigenvalues(canvas.blur("ratio", sigma), np.float32(sigma * sigma), both[0], both[1])
+        hessian_eigenvalues(canvas.blur(name, sigma), np.float32(sigma * sigma), both[0], both[1])
         return both
 
-    return canvas.once(("curvature", sigma), make)[which, :, :]
+    return canvas.once(("curvature", name, sigma), make)[which, :, :]
 
 
 def line_steps(half: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -301,19 +332,19 @@ def line_steps(half: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rows, cols
 
 
-def _lines(canvas: Canvas, *, half: int, which: int) -> Plane:
+def _lines(canvas: Canvas, *, half: int, which: int, name: str = "ratio") -> Plane:
     def make() -> NDArray[np.float32]:
         both = np.empty((2, *canvas.shape), np.float32)
         rows, cols = line_steps(half)
-        line_extremes(canvas.blur("ratio", 1.0), rows, cols, both[0], both[1])
+        line_extremes(canvas.blur(name, 1.0), rows, cols, both[0], both[1])
         return both
 
-    return canvas.once(("lines", half), make)[which, :, :]
+    return canvas.once(("lines", name, half), make)[which, :, :]
 
 
-def _peak(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
+def _peak(canvas: Canvas, *, sigma: float, radius: int, name: str = "ratio") -> Plane:
     buffer, out = canvas.empty(), canvas.empty()
-    window_maximum(np.abs(_local(canvas, sigma=sigma)), radius, buffer, out)
+    window_maximum(np.abs(_local(canvas, sigma=sigma, name=name)), radius, buffer, out)
     return out
 
 
