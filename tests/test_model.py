@@ -92,6 +92,17 @@ def test_other_content_has_another_digest() -> None:
     assert make_model(training={"seed": 4}).boosters_digest != model.boosters_digest
 
 
+def test_the_format_holds_two_looks(tmp_path: Path) -> None:
+    model = make_model()
+    head = replace(model.heads[0], boosters=model.heads[0].boosters * 2, survivor_cut=0.02)
+    write_model(make_model(looks=model.looks * 2, heads=(head,), profile="best"), tmp_path / "two")
+    again = read_model(tmp_path / "two")
+    assert (len(again.looks), again.heads[0].survivor_cut, again.profile) == (2, 0.02, "best")
+    assert [booster.to_text() for booster in again.heads[0].boosters] == [b.to_text() for b in head.boosters]
+    with pytest.raises(ModelError, match="head dirt: 2 boosters for 1 looks"):
+        make_model(heads=(head,))
+
+
 def alter_manifest(folder: Path, change: Callable[[dict[str, Any]], object], *, sign: bool = True) -> None:
     """Change the manifest and, with `sign`, put the digest right again, as someone with intent would."""
     manifest = json.loads((folder / "manifest.json").read_text())
