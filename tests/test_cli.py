@@ -158,6 +158,14 @@ def test_train_refuses_bad_data_in_one_line_and_leaves_nothing(data, tmp_path, c
     assert files_in(tmp_path) == before
 
 
+def test_train_never_replaces_what_is_no_model(data, tmp_path, capsys):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("dear")
+    assert run(["train", str(data), "--out", str(tmp_path / "letters"), "--quiet"]) == 2
+    assert "letters" in error_of(capsys)
+    assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
+
+
 def test_check_lists_everything_in_one_go(data, capsys):
     assert run(["check", str(data)]) == 0
     assert "no problems" in capsys.readouterr().out

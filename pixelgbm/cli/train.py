@@ -11,6 +11,7 @@ from pixelgbm import training
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
 from pixelgbm.config import RunConfig, load_config
+from pixelgbm.errors import OutputError
 
 __all__ = ["command"]
 
@@ -47,6 +48,8 @@ def command(
     run_config = RunConfig() if config is None else load_config(config)
     if profile is not None:
         run_config = replace(run_config, profile=profile)
+    if out.exists() and not (out / "manifest.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise OutputError(f"{out}: there is something that is no model; choose a new folder, an empty one or a model")
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
     say_excluded(console, dataset)
     with console.progress() as progress:
