@@ -16,6 +16,7 @@ from pixelgbm.calibration import Calibration
 from pixelgbm.errors import ModelError, PixelgbmError
 from pixelgbm.forest import Trees, predict_planes, predict_rows
 from pixelgbm.model import Head, Look, Model
+from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
 from pixelgbm.threads import ordered_map
 
@@ -23,6 +24,7 @@ __all__ = [
     "byte_map",
     "extract_stack",
     "head_maps",
+    "inspect_into",
     "inspect_many",
     "inspect_pair",
     "pair_flags",
@@ -180,3 +182,32 @@ def inspect_many(
             on_result(outcome.inspection, outcome.seconds)
         if progress is not None:
             progress(done, len(todo), "inspecting")
+
+
+def inspect_into(
+    writer: PredictionWriter,
+    model: Model,
+    dataset: Dataset,
+    *,
+    workers: int = 1,
+    references: References = "use",
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, str]:
+    """Inspect what `writer` does not hold yet and write it there; returns the reason for every image that failed."""
+    failures: dict[str, str] = {}
+
+    def fail(id: str, reason: str) -> None:
+        failures[id] = reason
+        writer.fail(id, reason)
+
+    inspect_many(
+        model,
+        dataset,
+        [sample for sample in dataset.samples if not writer.done(sample.id)],
+        on_result=lambda inspection, _: writer.write(inspection),
+        on_failure=fail,
+        workers=workers,
+        references=references,
+        progress=progress,
+    )
+    return failures

@@ -22,9 +22,9 @@ from pixelgbm.sampling import DEFECT
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.candidates import Candidates, RegionStage, fit_region_stage, joined, measure_grid
 from pixelgbm.training.pixels import FoldBoosters, Rows, collect_rows, fit_look, grow_final, grow_folds
-from pixelgbm.training.plan import Plan, Progress, View, make_plan
+from pixelgbm.training.plan import Plan, Progress, View, known_groups, make_plan
 
-__all__ = ["make_tables", "train"]
+__all__ = ["known_groups", "make_tables", "train"]
 
 
 def train(

@@ -16,7 +16,7 @@ from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT, generator
 from pixelgbm.threads import ordered_map
 
-__all__ = ["Plan", "Progress", "View", "make_plan"]
+__all__ = ["Plan", "Progress", "View", "known_groups", "make_plan"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -67,15 +67,7 @@ def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Pr
     Raises the first error of a file in data order, or DatasetError when the data cannot be learned
     from: nothing labelled, no defect at all, fewer groups with defects than folds.
     """
-    samples = tuple(s for s in dataset.select(usable_only=True).samples if s.labelled_heads)
-    if not samples:
-        raise DatasetError(f"{dataset.root}: no labelled sample to train on")
-    read: dict[str, _Read] = {}
-    results = ordered_map(lambda sample: _read(dataset, sample), samples, workers=workers)
-    for done, (sample, item) in enumerate(zip(samples, results, strict=True), 1):
-        read[sample.id] = item
-        if progress is not None:
-            progress(done, len(samples), "reading")
+    samples, read = _read_all(dataset, workers=workers, progress=progress)
     groups = _groups(samples, read)
     _check_learnable(dataset, samples, read, groups, config)
     strata = {s.id: "+".join(head for head, count in read[s.id].defects.items() if count) for s in samples}
@@ -85,6 +77,26 @@ def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Pr
         head: {s.id: read[s.id].defects[head] for s in samples if head in s.labelled_heads} for head in dataset.heads
     }
     return Plan(_views(samples, folds, config), folds, groups, defects)
+
+
+def known_groups(dataset: Dataset, *, workers: int, progress: Progress | None) -> dict[str, str]:
+    """id -> group of every labelled, not excluded sample: the data's own, or inferred from the masks."""
+    return _groups(*_read_all(dataset, workers=workers, progress=progress))
+
+
+def _read_all(
+    dataset: Dataset, *, workers: int, progress: Progress | None
+) -> tuple[tuple[Sample, ...], dict[str, _Read]]:
+    samples = tuple(s for s in dataset.select(usable_only=True).samples if s.labelled_heads)
+    if not samples:
+        raise DatasetError(f"{dataset.root}: no labelled sample to train on")
+    read: dict[str, _Read] = {}
+    results = ordered_map(lambda sample: _read(dataset, sample), samples, workers=workers)
+    for done, (sample, item) in enumerate(zip(samples, results, strict=True), 1):
+        read[sample.id] = item
+        if progress is not None:
+            progress(done, len(samples), "reading")
+    return samples, read
 
 
 def _read(dataset: Dataset, sample: Sample) -> _Read:

@@ -1,0 +1,194 @@
+"""Laws of inspection: what tuning was promised is what happens, whatever the workers, and bad files are skipped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixelgbm import datasets, training
+from pixelgbm.errors import ModelError
+from pixelgbm.inspection import byte_map, head_maps, inspect_into, inspect_many, inspect_pair
+from pixelgbm.model import Model, read_model, write_model
+from pixelgbm.predictions import PredictionWriter, read_predictions
+from pixelgbm.records import Dataset, Inspection, Pair
+from tests.small_print import TINY, draw_contest, labelled
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return draw_contest(tmp_path_factory.mktemp("print"))
+
+
+@pytest.fixture(scope="module")
+def folder(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with a rule that finds something in small print."""
+    out = tmp_path_factory.mktemp("trained") / "model"
+    model = training.train(data, TINY, out=out)
+    head = model.heads[0]
+    rule = replace(head.rule, region_cut=0.2, fill_holes=True)
+    write_model(replace(model, heads=(replace(head, rule=rule),)), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Model:
+    return read_model(folder)
+
+
+def _all(model: Model, data: Dataset, **options: object) -> tuple[list[Inspection], dict[str, str]]:
+    found: list[Inspection] = []
+    failures: dict[str, str] = {}
+    inspect_many(
+        model,
+        data,
+        on_result=lambda inspection, seconds: found.append(inspection),
+        on_failure=lambda id, reason: failures.update({id: reason}),
+        **options,  # type: ignore[arg-type]
+    )
+    return found, failures
+
+
+def _same(one: Inspection, two: Inspection) -> bool:
+    planes = all(
+        np.array_equal(getattr(one, kind)[head], getattr(two, kind)[head])
+        for kind in ("masks", "probabilities")
+        for head in one.masks
+    )
+    return planes and (one.id, one.regions, one.verdict) == (two.id, two.regions, two.verdict)
+
+
+def test_the_answer_does_not_depend_on_the_workers(model: Model, data: Dataset) -> None:
+    one, _ = _all(model, data, workers=1)
+    three, _ = _all(model, data, workers=3)
+    assert [i.id for i in one] == [s.id for s in data.samples]
+    assert all(_same(a, b) for a, b in zip(one, three, strict=True))
+
+
+def test_dirt_is_found_and_clean_sheets_are_accepted(model: Model, data: Dataset) -> None:
+    found, _ = _all(model, data)
+    hit = 0
+    for inspection, sample in zip(found, data.samples, strict=True):
+        truth = datasets.read_truth(data, sample, (64, 64))["dirt"] > 0
+        assert inspection.verdict.accepted == (not inspection.regions) == (not inspection.masks["dirt"].any())
+        hit += (inspection.masks["dirt"] & truth).any() == truth.any()
+    assert hit >= 10
+
+
+def test_regions_describe_the_mask(model: Model, data: Dataset) -> None:
+    for inspection in _all(model, data)[0]:
+        mask = inspection.masks["dirt"]
+        assert sum(region.area for region in inspection.regions) == np.count_nonzero(mask)
+        for region in inspection.regions:
+            top, left, bottom, right = region.bbox
+            assert mask[top:bottom, left:right].any()
+            assert 0 <= region.score <= 1
+            assert region.mean_probability <= region.max_probability
+
+
+def test_decisions_are_made_on_bytes(model: Model) -> None:
+    """A difference that the byte map cannot hold must not change a mask: tuning never saw it."""
+    head = model.heads[0]
+    low = replace(head.rule, region_cut=-1.0, min_area=0, fill_holes=False)
+    model = replace(model, heads=(replace(head, rule=low),))
+    pair = labelled(1).pair
+    _, maps = head_maps(model, pair)
+    assert np.array_equal(inspect_pair(model, pair).masks["dirt"], byte_map(maps["dirt"]) >= low.low)
+
+
+def test_a_larger_minimum_size_only_removes_regions(model: Model, data: Dataset) -> None:
+    pair = labelled(1).pair
+    regions = inspect_pair(model, pair).regions
+    assert regions
+    biggest = max(region.area for region in regions)
+    none = inspect_pair(model, pair, min_size=biggest + 64 * 64)
+    assert none.regions == ()
+    assert none.verdict.accepted
+
+
+def test_a_missing_reference_is_flagged_and_hiding_it_is_the_same(model: Model) -> None:
+    pair = labelled(1).pair
+    hidden = inspect_pair(model, pair, references="drop")
+    missing = inspect_pair(model, Pair(pair.test))
+    assert _same(hidden, missing)
+    assert hidden.verdict.flags == ("no reference",)
+    assert inspect_pair(model, pair).verdict.flags == ()
+
+
+def test_a_reference_of_another_scene_is_flagged(model: Model) -> None:
+    other = Pair(labelled(1).pair.test, labelled(2).pair.reference)
+    assert "reference mismatch" in inspect_pair(model, other).verdict.flags
+
+
+def test_notes_of_the_reader_reach_the_verdict(model: Model) -> None:
+    pair = replace(labelled(1).pair, notes=("alpha channel dropped",))
+    assert inspect_pair(model, pair).verdict.flags == ("alpha channel dropped",)
+
+
+def test_ignored_pixels_are_never_marked(model: Model) -> None:
+    pair = labelled(1).pair
+    ignored = replace(pair, ignore=np.ones((64, 64), dtype=bool))
+    found = inspect_pair(model, ignored)
+    assert found.verdict.accepted
+    assert not found.probabilities["dirt"].any()
+
+
+def test_one_pixel_can_be_inspected(model: Model) -> None:
+    found = inspect_pair(model, Pair(np.full((1, 1, 3), 200, dtype=np.uint8)))
+    assert found.masks["dirt"].shape == (1, 1)
+
+
+def test_a_bad_file_is_reported_and_the_rest_is_done(model: Model, tmp_path: Path) -> None:
+    data = draw_contest(tmp_path, images=4)
+    data.samples[1].image.write_bytes(b"")
+    found, failures = _all(model, data, workers=2)
+    assert [i.id for i in found] == [s.id for s in data.samples if s.id != data.samples[1].id]
+    assert list(failures) == [data.samples[1].id]
+    assert data.samples[1].image.name in failures[data.samples[1].id]
+
+
+def test_a_folder_is_filled_and_its_failures_are_returned(model: Model, tmp_path: Path) -> None:
+    data = draw_contest(tmp_path / "data", images=3)
+    data.samples[2].image.write_bytes(b"")
+    names = [s.id for s in data.samples]
+    with PredictionWriter(
+        tmp_path / "pred", model_digest=model.digest, data_digest="", layout=data.layout, ids=names, heads=["dirt"]
+    ) as writer:
+        failures = inspect_into(writer, model, data, workers=2)
+    predictions = read_predictions(tmp_path / "pred")
+    assert set(failures) == set(predictions.failures) == {names[2]}
+    expected, _ = _all(model, data)
+    assert np.array_equal(predictions.mask(names[1], "dirt"), expected[1].masks["dirt"])
+
+
+def test_more_looks_than_one_are_refused(model: Model) -> None:
+    head = model.heads[0]
+    two = replace(model, looks=model.looks * 2, heads=(replace(head, boosters=head.boosters * 2, survivor_cut=0.1),))
+    with pytest.raises(ModelError, match="2 looks; this version applies exactly one"):
+        inspect_pair(two, labelled(1).pair)
+
+
+def test_prediction_imports_neither_lightgbm_nor_optuna_nor_skimage(folder: Path, data: Dataset) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from pixelgbm.model import read_model\n"
+        "from pixelgbm.datasets import open_dataset\n"
+        "from pixelgbm.inspection import inspect_many\n"
+        "data = open_dataset(Path(sys.argv[2])).select({'train'})\n"
+        "found = []\n"
+        "inspect_many(read_model(Path(sys.argv[1])), data, data.samples[:1], workers=2,\n"
+        "             on_result=lambda i, s: found.append(i), on_failure=print)\n"
+        "assert len(found) == 1\n"
+        "print(*sorted({'lightgbm', 'optuna', 'skimage', 'matplotlib', 'polars'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(data.root)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -1,0 +1,273 @@
+"""Laws of training: the same bytes whatever the workers, folds of whole groups, bad data refused before any work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixelgbm import datasets, images, training
+from pixelgbm.config import RunConfig, SamplingConfig
+from pixelgbm.decision import DEFAULT_RULE
+from pixelgbm.errors import DatasetError, ImageError
+from pixelgbm.inspection import byte_map, extract_stack, probability_map
+from pixelgbm.mapstore import maps_folder, open_store
+from pixelgbm.model import read_model
+from pixelgbm.records import Dataset
+from pixelgbm.training.boosters import Task, grow_all
+from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
+from pixelgbm.training.pixels import collect_rows, fit_look
+from pixelgbm.training.plan import make_plan
+from tests.small_print import TINY, draw_contest, draw_manifest
+
+
+def _bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return draw_contest(tmp_path_factory.mktemp("print"))
+
+
+@pytest.fixture(scope="module")
+def trained(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "model"
+    training.train(data, TINY, out=out)
+    return out
+
+
+def test_two_workers_write_the_bytes_of_one(data: Dataset, trained: Path, tmp_path: Path) -> None:
+    training.train(data, TINY, out=tmp_path / "model", workers=2)
+    assert _bytes_of(tmp_path / "model") == _bytes_of(trained)
+    assert _bytes_of(maps_folder(tmp_path / "model")) == _bytes_of(maps_folder(trained))
+
+
+def test_another_seed_gives_another_model(data: Dataset, trained: Path, tmp_path: Path) -> None:
+    other = training.train(data, replace(TINY, seed=2), out=tmp_path / "model")
+    assert other.boosters_digest != read_model(trained).boosters_digest
+
+
+def test_the_model_that_is_returned_is_the_model_on_disk(data: Dataset, trained: Path) -> None:
+    model = read_model(trained)
+    assert [head.name for head in model.heads] == ["dirt"]
+    assert model.heads[0].rule == DEFAULT_RULE
+    assert (model.layout, model.metric, model.profile) == (data.layout, data.metric, "fast")
+    assert model.training["images"] == 12
+    assert model.training["config"] == TINY.to_dict()
+
+
+def test_the_store_keeps_one_map_and_one_fold_per_image(data: Dataset, trained: Path) -> None:
+    store = open_store(maps_folder(trained))
+    assert store.digest == read_model(trained).boosters_digest
+    assert set(store.folds) == {s.id for s in data.samples}
+    tables = store.tables("dirt")
+    assert tables.ids == tuple(s.id for s in data.samples)
+    for number, sample in enumerate(data.samples):
+        truth = datasets.read_truth(data, sample, (64, 64))["dirt"]
+        assert tables.actual[number] == np.count_nonzero(truth)
+        assert store.map("dirt", sample.id).shape == (64, 64)
+    assert (tables.tp <= tables.area).all()
+    assert ((tables.score >= 0) & (tables.score <= 1)).all()
+
+
+def test_out_of_fold_maps_find_the_dirt(data: Dataset, trained: Path) -> None:
+    store = open_store(maps_folder(trained))
+    inside, outside = [], []
+    for sample in data.samples:
+        truth = datasets.read_truth(data, sample, (64, 64))["dirt"] > 0
+        levels = store.map("dirt", sample.id)
+        inside.append(levels[truth])
+        outside.append(levels[~truth])
+    assert np.concatenate(inside).mean() > 10 * np.concatenate(outside).mean()
+
+
+def test_split_never_parts_a_group(tmp_path: Path) -> None:
+    data = draw_manifest(tmp_path)
+    plan = make_plan(data, TINY, workers=1, progress=None)
+    for sample in data.samples:
+        assert plan.groups[sample.id] == sample.group
+        same = [plan.folds[s.id] for s in data.samples if s.group == sample.group]
+        assert len(set(same)) == 1
+        assert all(view.fold == plan.folds[view.sample.id] for view in plan.views)
+
+
+def test_images_of_one_object_share_a_group_even_where_the_group_is_not_said(tmp_path: Path) -> None:
+    data = draw_manifest(tmp_path)
+    samples = tuple(replace(s, group=None, object_id="one" if s.id in ("1", "8") else None) for s in data.samples)
+    groups = training.known_groups(replace(data, samples=samples), workers=1, progress=None)
+    assert groups["1"] == groups["8"] != groups["2"]
+
+
+def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:
+    plan = make_plan(data, TINY, workers=1, progress=None)
+    again = [view.sample.id for view in plan.views if view.hide_reference]
+    assert len(again) == round(TINY.sampling.reference_dropout * 12)
+    assert again == [v.sample.id for v in make_plan(data, TINY, workers=2, progress=None).views if v.hide_reference]
+    look = fit_look(data, plan, TINY, workers=1, progress=None)
+    rows = collect_rows(data, plan, look, TINY, boosters=None, workers=1, progress=None)["dirt"]
+    reference_columns = [k for k, column in enumerate(look.spec.table) if column.reference]
+    blank = (rows.planes[:, reference_columns] == 0).all(axis=1).sum()
+    assert blank >= len(again) * TINY.sampling.negatives
+    assert rows.planes.dtype == np.uint8
+    assert len(rows.planes) == len(rows.labels) == len(rows.weights) == len(rows.fold)
+
+
+def test_ignored_pixels_are_neither_sampled_nor_truth(tmp_path: Path) -> None:
+    data = draw_manifest(tmp_path)
+    ignore = np.zeros((64, 64), dtype=np.uint8)
+    ignore[:, :40] = 255
+    images.write_png(tmp_path / "ignore.png", ignore)
+    data = replace(data, samples=tuple(replace(s, ignore=tmp_path / "ignore.png") for s in data.samples))
+    out = tmp_path / "model"
+    training.train(data, TINY, out=out)
+    store = open_store(maps_folder(out))
+    tables = store.tables("dirt")
+    for number, sample in enumerate(data.samples):
+        truth = datasets.read_truth(data, sample, (64, 64))["dirt"]
+        assert not store.map("dirt", sample.id)[:, :40].any()
+        assert tables.actual[number] == np.count_nonzero(truth[:, 40:])
+
+
+def test_dev_tables_have_one_row_of_images_per_labelled_sample(trained: Path, tmp_path: Path) -> None:
+    dev = draw_contest(tmp_path, images=4, first=100)
+    model = read_model(trained)
+    one, two = (training.make_tables(model, dev, workers=workers)["dirt"] for workers in (1, 2))
+    assert one.ids == tuple(s.id for s in dev.samples) == two.ids
+    assert np.array_equal(one.score, two.score)
+    assert np.array_equal(one.tp, two.tp)
+    pair = datasets.read_pair(dev, dev.samples[1])
+    stack = extract_stack(model.looks[0], pair)
+    levels = byte_map(probability_map(model.heads[0].boosters[0], stack, None))
+    truth = datasets.read_truth(dev, dev.samples[1], (64, 64))["dirt"]
+    expected = measure_grid(1, levels, stack, truth)
+    assert np.array_equal(one.area[one.image == 1], expected.area)
+
+
+def test_excluded_samples_are_not_trained_on(data: Dataset) -> None:
+    plan = make_plan(replace(data, excluded={"5": "wrong reference"}), TINY, workers=1, progress=None)
+    assert "5" not in plan.folds
+    assert len(plan.folds) == 11
+
+
+def test_one_round_needs_no_mining(data: Dataset, tmp_path: Path) -> None:
+    labels = set()
+    config = replace(TINY, sampling=replace(TINY.sampling, rounds=1))
+    training.train(data, config, out=tmp_path / "m", progress=lambda done, total, label: labels.add(label))
+    assert "sampling pixels" in labels
+    assert "mining hard pixels" not in labels
+
+
+def _refused(data: Dataset, config: RunConfig, out: Path, message: str, error: type[Exception] = DatasetError) -> None:
+    labels: list[str] = []
+    with pytest.raises(error, match=message) as caught:
+        training.train(data, config, out=out, progress=lambda done, total, label: labels.append(label))
+    assert "\n" not in str(caught.value)
+    assert set(labels) <= {"reading"}
+    assert not out.exists()
+    assert not maps_folder(out).exists()
+
+
+def test_data_without_any_defect_are_refused(data: Dataset, tmp_path: Path) -> None:
+    clean = replace(data, samples=tuple(s for s in data.samples if int(s.id) % 3 == 0))
+    _refused(clean, TINY, tmp_path / "m", "dirt: none of 4 labelled images has a defect pixel")
+
+
+def test_fewer_dirty_groups_than_folds_are_refused(data: Dataset, tmp_path: Path) -> None:
+    _refused(
+        data, replace(TINY, folds=9), tmp_path / "m", r"dirt: \d groups with defects; 9 folds of whole groups need"
+    )
+
+
+def test_unlabelled_data_are_refused(data: Dataset, tmp_path: Path) -> None:
+    bare = replace(data, samples=tuple(replace(s, labelled_heads=(), masks={}) for s in data.samples))
+    _refused(bare, TINY, tmp_path / "m", "no labelled sample to train on")
+
+
+def test_a_damaged_image_is_refused_before_any_work(tmp_path: Path) -> None:
+    data = draw_contest(tmp_path / "data")
+    broken = data.samples[-1].image
+    broken.write_bytes(broken.read_bytes()[:200])
+    _refused(data, TINY, tmp_path / "m", broken.name, ImageError)
+
+
+def test_ctrl_c_leaves_nothing_half_written(data: Dataset, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+
+    def interrupt(done: int, total: int, label: str) -> None:
+        if label == "mapping out of fold" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(data, TINY, out=out, workers=2, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_boosters_that_are_being_grown_stop_when_the_pool_is_given_up() -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(0, 256, (2000, 4)).astype(np.uint8)
+    labels = (matrix[:, 0] > 128).astype(np.float32)
+    endless = replace(TINY.booster, trees=10_000, num_leaves=256, min_data_in_leaf=1)
+    task = Task(matrix, labels, np.ones(2000, np.float32), np.arange(2000), tuple("abcd"), endless, 0)
+    quick = replace(task, trees=1)
+
+    def interrupt(done: int, total: int, label: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grow_all([quick, task, task], workers=2, label="growing", progress=interrupt)
+
+
+def test_soft_labels_are_learned_as_probabilities() -> None:
+    matrix = np.repeat(np.array([[10], [200]], dtype=np.uint8), 500, axis=0)
+    labels = np.where(matrix[:, 0] < 100, 0.2, 0.7).astype(np.float32)
+    config = replace(TINY.booster, trees=100, lambda_l2=0.0)
+    task = Task(matrix, labels, np.ones(1000, np.float32), np.arange(1000), ("a",), config, 0)
+    (trees,) = grow_all([task], workers=1, label="", progress=None)
+    from pixelgbm.forest import predict_rows
+
+    assert predict_rows(trees, np.array([[10.0], [200.0]])) == pytest.approx([0.2, 0.7], abs=0.01)
+
+
+def _no_candidates(count: int = 0) -> Candidates:
+    whole = np.zeros(count, dtype=np.int64)
+    return Candidates(
+        ("a",),
+        whole,
+        whole,
+        whole,
+        whole + 4,
+        whole + 4,
+        whole + 1,
+        whole + 1,
+        whole + 0.5,
+        np.zeros((count, 1), np.float32),
+    )
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_the_region_stage_does_without_a_booster_where_too_little_was_found(count: int) -> None:
+    candidates = joined([_no_candidates(), _no_candidates(count)])
+    stage = fit_region_stage(candidates, np.zeros(count, np.int64), TINY, workers=1, progress=None)
+    assert stage.booster is None
+    assert stage.scores.tolist() == [0.5] * count
+
+
+def test_region_scores_never_come_from_the_own_fold() -> None:
+    """All regions of fold 0 are right and all of fold 1 wrong: a score that had seen its own fold would know."""
+    count = 400
+    fold = np.arange(count) % 2
+    area = np.full(count, 10)
+    tp = np.where(fold == 0, 10, 0)
+    view = np.arange(count)
+    feature = np.random.default_rng(0).random((count, 1)).astype(np.float32)
+    candidates = Candidates(("a",), view, view * 0, view * 0, area, area, tp, tp, np.full(count, 0.5), feature)
+    stage = fit_region_stage(candidates, fold, TINY, workers=1, progress=None)
+    assert stage.scores[fold == 0].max() < 0.1
+    assert stage.scores[fold == 1].min() > 0.9
+
+
+def test_the_defaults_are_what_the_findings_say() -> None:
+    assert (SamplingConfig().positives, SamplingConfig().negatives, SamplingConfig().rounds) == (900, 1400, 2)
