@@ -186,9 +186,9 @@ main_job() { # data folder, where everything goes
   grep -qx train <<<"$labelled" || fail "$data: no labelled split named train; it has: ${splits//$'\n'/, }"
   step train "$out/model" pixelgbm train "$data" --out "$out/model" --workers "$workers"
 
-  tune=(pixelgbm tune "$out/model" "$data" --storage "sqlite:///$out/tuning.db" --workers "$workers")
+  tune=(pixelgbm tune "$out/model" "$data" --workers "$workers")
   ! grep -qx dev <<<"$labelled" || tune+=(--also dev)
-  step tune "$out/tuning.db" "${tune[@]}"
+  step tune "" "${tune[@]}"
 
   # What is left for an honest look: test, else dev, else everything there is.
   for split in test dev all; do ! grep -qx "$split" <<<"$splits" || break; done
@@ -230,9 +230,9 @@ run_train() { # data folder, model
   begin_steps 3 "$model.stamps" "$(data_state "$data")"
   step check "" pixelgbm check "$data" --json "$model.stamps/check.json"
   step train "$model" pixelgbm train "$data" --out "$model" --workers "$workers"
-  tune=(pixelgbm tune "$model" "$data" --storage "sqlite:///$model.stamps/tuning.db" --workers "$workers")
+  tune=(pixelgbm tune "$model" "$data" --workers "$workers")
   ! fact "$model.stamps/check.json" labelled | grep -qx dev || tune+=(--also dev)
-  step tune "$model.stamps/tuning.db" "${tune[@]}"
+  step tune "" "${tune[@]}"
 }
 
 run_predict() { # model, data folder, outputs

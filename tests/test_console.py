@@ -10,9 +10,9 @@ def test_quiet_prints_nothing_and_still_writes_json(tmp_path, capsys):
     console.table("title", ["a"], [["1"]])
     with console.progress() as progress:
         assert progress is None
-    console.result({"score": 0.5})
+    console.result({"score": 0.5, "of none": (float("nan"), 1)})
     assert capsys.readouterr() == ("", "")
-    assert json.loads((tmp_path / "a.json").read_text()) == {"score": 0.5}
+    assert json.loads((tmp_path / "a.json").read_text()) == {"score": 0.5, "of none": [None, 1]}
 
 
 def test_json_to_standard_output_stands_there_alone(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ import click
 
 from pixelgbm import files
 
-__all__ = ["Console", "json_option", "quiet_option"]
+__all__ = ["Console", "Progress", "json_option", "quiet_option"]
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, label); a new label is a new stage."""
@@ -75,7 +76,7 @@ class Console:
         """Write the command's result where `--json` asks for it."""
         if self._json_path is None:
             return
-        text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+        text = json.dumps(_without_nan(document), indent=2, ensure_ascii=False) + "\n"
         if self._to_stdout:
             sys.stdout.write(text)
         else:
@@ -91,6 +92,15 @@ class Console:
                 yield report
         else:
             yield _plain_lines()
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN: a figure that nothing speaks for is null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @contextmanager
@@ -125,16 +135,16 @@ def _bars() -> Iterator[Progress]:
 
 
 def _plain_lines() -> Progress:
-    started: dict[str, float] = {}
+    started: dict[str, tuple[float, int]] = {}
     last = [time.monotonic()]
 
     def report(done: int, total: int, label: str) -> None:
         now = time.monotonic()
-        begun = started.setdefault(label, now)
-        if now - last[0] < _PLAIN_INTERVAL_S or not 0 < done < total:
+        begun, before = started.setdefault(label, (now, done))
+        if now - last[0] < _PLAIN_INTERVAL_S or not before < done < total:
             return
         last[0] = now
-        left = (now - begun) / done * (total - done)
+        left = (now - begun) / (done - before) * (total - done)
         print(f"{label}: {done} of {total}, about {left:.0f} s left", file=sys.stderr, flush=True)
 
     return report

@@ -95,7 +95,6 @@ def _fill(
     workers: int,
 ) -> dict[str, str]:
     """One pass over the images into one PRED folder; returns the reason for every image that failed."""
-    failures: dict[str, str] = {}
     writer = PredictionWriter(
         folder,
         model_digest=model.digest,
@@ -106,20 +105,7 @@ def _fill(
         probabilities=probabilities,
         resume=resume,
     )
-
-    def fail(id: str, reason: str) -> None:
-        failures[id] = reason
-        writer.fail(id, reason)
-
     with writer, console.progress() as progress:
-        inspection.inspect_many(
-            model,
-            dataset,
-            [sample for sample in dataset.samples if not writer.done(sample.id)],
-            on_result=lambda found, seconds: writer.write(found),
-            on_failure=fail,
-            workers=workers,
-            references=references,
-            progress=progress,
+        return inspection.inspect_into(
+            writer, model, dataset, references=references, workers=workers, progress=progress
         )
-    return failures

@@ -11,7 +11,7 @@ from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data
 from pixelgbm.predictions import read_predictions
 
-__all__ = ["command"]
+__all__ = ["command", "show_scorecard"]
 
 
 @click.command("score")
@@ -47,7 +47,7 @@ def command(
         raise click.UsageError("--sheet needs a PRED folder, not an answer file", context)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, truth=truth, splits=splits)
     card = evaluation.score_path(pred, dataset)
-    _show(console, card)
+    show_scorecard(console, card)
     if sheet is not None and card.overall is not None:
         from pixelgbm import report  # matplotlib, a second of start-up that a score without a picture must not pay
 
@@ -58,7 +58,8 @@ def command(
         context.exit(1)
 
 
-def _show(console: Console, card: evaluation.Scorecard) -> None:
+def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
+    """Every figure of a Scorecard, and what was left out of it."""
     if card.excluded:
         console.say(f"{len(card.excluded)} images excluded: {', '.join(card.excluded)}")
     if card.missing:

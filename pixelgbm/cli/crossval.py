@@ -1,0 +1,67 @@
+"""`pixelgbm crossval`: how good training would be on unseen images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pixelgbm import crossvalidation
+from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
+from pixelgbm.cli.score import show_scorecard
+from pixelgbm.config import RunConfig, load_config
+from pixelgbm.tuning import TRIALS
+
+__all__ = ["command"]
+
+
+@click.command("crossval")
+@click.argument("data", type=PATH)
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="Folder for models, predictions and scorecard.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts, made of whole groups.")
+@click.option("--leave-one-group-out", is_flag=True, help="A fold for each group instead.")
+@click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
+@click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
+@click.option("--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Rules to try in each fold.")
+@data_options
+@workers_option
+@quiet_option
+@json_option
+def command(
+    data: Path,
+    out: Path,
+    folds: int,
+    leave_one_group_out: bool,
+    config: Path | None,
+    splits: tuple[str, ...],
+    trials: int,
+    layout: str | None,
+    contest_exclusions: bool,
+    workers: int,
+    quiet: bool,
+    json_path: Path | None,
+) -> None:
+    """Train, tune, predict and score over folds; every image is scored by a model that has not seen its group.
+
+    \b
+    Example:
+      pixelgbm crossval data --leave-one-group-out --out crossval
+    """
+    console = Console(quiet=quiet, json_path=json_path)
+    run_config = RunConfig() if config is None else load_config(config)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    say_excluded(console, dataset)
+    with console.progress() as progress:
+        card = crossvalidation.crossvalidate(
+            dataset,
+            run_config,
+            out=out,
+            folds=folds,
+            leave_one_group_out=leave_one_group_out,
+            trials=trials,
+            workers=workers,
+            progress=progress,
+        )
+    show_scorecard(console, card)
+    console.result(card.to_dict())
