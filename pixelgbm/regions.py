@@ -15,10 +15,10 @@ from pixelgbm import region_kernels
 __all__ = [
     "GRID",
     "LOW_GRID",
-    "MAX_REGIONS",
     "OPERATIONS",
     "RegionTable",
     "candidate_mask",
+    "max_regions",
     "measure",
     "region_feature_names",
     "truth_counts",
@@ -49,8 +49,9 @@ GRID: tuple[tuple[int, str], ...] = (
 )
 """The (low, operation) pairs whose region tables are kept for tuning: each operation only where it can pay."""
 
-MAX_REGIONS = 100
-"""Regions measured per map. Beyond it those with the least probability mass are dropped, which means rejected."""
+MIN_CAP, PIXELS_PER_REGION = 64, 2500
+"""A map has at most `max_regions` candidates: 64, or one per 2,500 px on images larger than 400x400. On maps of the
+stand-in that loses .1 % of the true pixels, all of regions that score below .3, and a fifth of the tables' rows."""
 
 SHAPE_NAMES = (
     "area",
@@ -130,6 +131,14 @@ def candidate_mask(probability: NDArray[np.uint8], *, low: int, operation: str) 
     return cv2.morphologyEx(mask.view(np.uint8), morphology, _CROSS).astype(np.bool_)
 
 
+def max_regions(shape: tuple[int, ...]) -> int:
+    """How many candidates a map of `shape` (rows, cols) may have; those with the least probability mass are dropped.
+
+    A dropped candidate is as good as rejected.
+    """
+    return max(MIN_CAP, shape[0] * shape[1] // PIXELS_PER_REGION)
+
+
 def measure(
     probability: NDArray[np.uint8],
     mask: NDArray[np.bool_],
@@ -205,7 +214,8 @@ def _label(probability: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDA
     crop = np.pad(mask[top:bottom, left:right].view(np.uint8), 1)
     found, components = cv2.connectedComponents(crop, connectivity=8, ltype=cv2.CV_32S)
     raw: NDArray[np.int32] = np.asarray(components, dtype=np.int32)
-    renumber = _raster_numbers(raw, np.pad(probability[top:bottom, left:right], 1), found)
+    inside = np.pad(probability[top:bottom, left:right], 1)
+    renumber = _raster_numbers(raw, inside, found, most=max_regions(mask.shape))
     renumbered = renumber[raw]
     labels[top:bottom, left:right] = renumbered[1:-1, 1:-1]
     count = int(renumber.max())
@@ -221,15 +231,17 @@ def _label(probability: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDA
     return labels, filled, count
 
 
-def _raster_numbers(raw: NDArray[np.int32], probability: NDArray[np.uint8], found: int) -> NDArray[np.int32]:
-    """Raw label -> 1.. in the order of first pixels, 0 for the background and for what `MAX_REGIONS` drops.
+def _raster_numbers(
+    raw: NDArray[np.int32], probability: NDArray[np.uint8], found: int, *, most: int
+) -> NDArray[np.int32]:
+    """Raw label -> 1.. in the order of first pixels, 0 for the background and for all but the `most` heaviest.
 
     OpenCV's own numbers depend on its version and threads.
     """
     first = np.full(found, -1, dtype=np.int64)
     area, mass = np.zeros(found, dtype=np.int64), np.zeros(found, dtype=np.int64)
     region_kernels.first_and_mass(raw, probability, first, area, mass)
-    order = np.lexsort((first[1:], -mass[1:]))[:MAX_REGIONS] + 1
+    order = np.lexsort((first[1:], -mass[1:]))[:most] + 1
     order = order[np.argsort(first[order])]
     renumber = np.zeros(found, dtype=np.int32)
     renumber[order] = np.arange(1, len(order) + 1)

@@ -179,12 +179,17 @@ def test_empty_full_and_tiny_maps(shape: tuple[int, int]) -> None:
     assert column(full, "no_evidence_share").tolist() == [1.0]
 
 
+def test_larger_images_may_have_more_regions() -> None:
+    assert regions.max_regions((390, 390)) == 64
+    assert regions.max_regions((4000, 5000)) == 8000
+
+
 def test_only_the_heaviest_regions_are_kept() -> None:
     probability = np.zeros((50, 50), dtype=np.uint8)
     probability[::2, ::2] = 100
     probability[10:12, ::2] = 200
     table = table_of(probability, np.zeros((2, 50, 50), dtype=np.uint8))
-    assert len(table) == regions.MAX_REGIONS
+    assert len(table) == regions.max_regions((50, 50)) == 64
     assert (table.labels[10, ::2] > 0).all()
     assert np.count_nonzero(table.labels) == table.area.sum()
     np.testing.assert_array_equal(table.labels, table_of(probability, np.zeros((2, 50, 50), dtype=np.uint8)).labels)
