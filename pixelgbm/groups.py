@@ -27,7 +27,7 @@ pixel grid differ by 0.17 px on average and by 0.26 px in one case of twenty."""
 
 _SPREAD = 1.6
 _HOPELESS = 2.5
-"""A start this many times too far off is not refined further: refining gains less than a factor of two."""
+"""A start this many times too far off, beside what one step of angle moves its ends, is not refined further."""
 
 _SMALLEST_SCALE = 0.3
 _DISTINCT = 2.0
@@ -241,9 +241,10 @@ def _refined(fixed: _Shape, moving: _Shape, scale: float, turn: float, flip: boo
     """The smallest border distance near a turn: angles first, then shifts, then angles again."""
     state = (turn, 0.0, 0.0)
     best = _distance(fixed, moving, scale, flip, state)
-    if best > 2 * _HOPELESS * _SAME_BORDER:
-        return best
     step = 2 * np.pi / _ANGLES
+    hopeless = _HOPELESS * _SAME_BORDER + step * float(np.hypot(*fixed.mask.shape)) / 4
+    if best > 2 * hopeless:
+        return best
     for moves in (
         [(k * step, 0.0, 0.0) for k in (-1.0, -0.5, 0.5, 1.0)],
         [(0.0, y, x) for y in (-0.5, 0.0, 0.5) for x in (-0.5, 0.0, 0.5)],
@@ -255,7 +256,7 @@ def _refined(fixed: _Shape, moving: _Shape, scale: float, turn: float, flip: boo
         place = int(np.argmin(distances))
         if distances[place] < best:
             best, state = distances[place], tried[place]
-        if best > _HOPELESS * _SAME_BORDER:
+        if best > hopeless:
             break
     return best
 
