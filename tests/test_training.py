@@ -152,6 +152,24 @@ def test_excluded_samples_are_not_trained_on(data: Dataset) -> None:
     assert len(plan.folds) == 11
 
 
+def test_each_head_learns_from_the_samples_that_are_labelled_for_it(tmp_path: Path) -> None:
+    """The second head is labelled on two thirds of the images; elsewhere it is unknown, not clean."""
+    drawn = draw_manifest(tmp_path / "data")
+    partly = tuple(
+        replace(s, labelled_heads=("dirt", "wear"), masks={**s.masks, "wear": s.masks.get("dirt", ())})
+        if k % 3 < 2
+        else s
+        for k, s in enumerate(drawn.samples)
+    )
+    data = replace(drawn, heads=("dirt", "wear"), samples=partly)
+    model = training.train(data, TINY, out=tmp_path / "model", workers=2)
+    assert [head.name for head in read_model(tmp_path / "model").heads] == ["dirt", "wear"]
+    assert model.training["rows"]["wear"] < model.training["rows"]["dirt"]
+    store = open_store(maps_folder(tmp_path / "model"))
+    assert len(store.tables("dirt").ids) == 12
+    assert store.tables("wear").ids == tuple(s.id for k, s in enumerate(drawn.samples) if k % 3 < 2)
+
+
 def test_one_round_needs_no_mining(data: Dataset, tmp_path: Path) -> None:
     labels = set()
     config = replace(TINY, sampling=replace(TINY.sampling, rounds=1))
