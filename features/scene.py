@@ -34,7 +34,8 @@ class Scene:
     planes: name -> (rows, cols) float32. Always `light` (luminance, 0..255) and `log_light`; of colour images `red`,
     `green`, `blue`; with a reference also `reference_...` of each and their differences `difference` (grey levels) and
     `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
-    inverse square of its own noise, for blue was smoothed and is often the quietest witness. covered: (rows, cols) bool, where the reference shows anything.
+    inverse square of its own noise, for blue was smoothed and is often the quietest witness; `joint_test` and
+    `joint_reference` are its two sides. covered: (rows, cols) bool, where the reference shows anything.
     """
 
     planes: dict[str, Plane]
@@ -106,8 +107,8 @@ def half_gaussian(sigma: float) -> Plane:
 def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *, blue: str = "match") -> Scene:
     """Register, match light and focus, take logarithms, measure the noise: all that needs the whole image.
 
-    test, reference: (rows, cols[, 3]) uint8 or uint16. blue: as in `FeatureSpec`; "drop" keeps it out of `joint`. A reference of another scene is left out; `quality.status`
-    then says "mismatch".
+    test, reference: (rows, cols[, 3]) uint8 or uint16. blue: as in `FeatureSpec`; "drop" keeps it out of `joint`.
+    A reference of another scene is left out; `quality.status` then says "mismatch".
     """
     image = to_float(test)
     colour = image.ndim == 3
@@ -129,7 +130,7 @@ def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *,
     reference_light = references["light"] if not colour else _light(references)
     for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
     planes = _compared(image, _blurred(tests, for_test), _blurred(references, for_reference), colour)
-    planes["joint"] = _joint(planes, covered, colour, blue)
+    planes |= _joint(planes, covered, colour, blue)
     return Scene(planes, covered, colour, registration.quality, _measures(planes, covered, registration.quality))
 
 
@@ -179,20 +180,22 @@ def _compared(
         for name in ("red", "green", "blue", "matched_light"):
             planes[f"ratio_{name}"] = compared[f"focused_log_{name}"] - other[f"reference_log_{name}"]
             planes[f"focused_{name}"] = compared[f"focused_{name}"]
+            planes[f"focused_log_{name}"] = compared[f"focused_log_{name}"]
     return planes
 
 
-def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> Plane:
-    if not colour:
-        return planes["ratio"]
-    names = [f"ratio_{c}" for c in (("red", "green") if blue == "drop" else ("red", "green", "blue"))]
-    noise = [1.4826 * float(np.median(np.abs(blur(planes[n], 2.0)[covered]))) + 0.002 for n in names]
+def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> dict[str, Plane]:
+    """`joint_test`, `joint_reference`: logarithms of the channels, each weighted by 1 / noise^2 of its ratio."""
+    channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
+    ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
+    noise = [1.4826 * float(np.median(np.abs(blur(r, 2.0)[covered]))) + 0.002 for r in ratios]
     weights = np.array(noise) ** -2.0
     weights /= weights.sum()
-    total = np.zeros_like(planes["ratio"])
-    for name, weight in zip(names, weights, strict=True):
-        total += np.float32(weight) * planes[name]
-    return total
+    sums = {name: np.zeros_like(planes["ratio"]) for name in ("joint_test", "joint_reference")}
+    for channel, weight in zip(channels, weights, strict=True):
+        sums["joint_test"] += np.float32(weight) * planes[f"focused_log_{channel}"]
+        sums["joint_reference"] += np.float32(weight) * planes[f"reference_log_{channel}"]
+    return sums | {"joint": sums["joint_test"] - sums["joint_reference"]}
 
 
 def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:

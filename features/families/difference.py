@@ -173,6 +173,35 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
             reach_of(1.0) + 11,
             partial(_lines, half=11, which=which, name="joint"),
         )
+    for s in (1.0, 2.4, 4.8):
+        formula = f"G_{s:g} J / (q + .5 G_{s:g} |grad J_R|)"
+        add(f"joint-edge-{s:g}", formula, True, reach_of(k * s) + 1, partial(_joint_edge, sigma=k * s))
+    for s, radius in ((1.0, 1), (1.6, 2), (3.2, 3)):
+        formula = f"G_{s:g} J_T outside min..max_{radius} G_{s:g} J_R"
+        add(
+            f"joint-outside-{s:g}", formula, True, reach_of(s) + radius, partial(_joint_outside, sigma=s, radius=radius)
+        )
+    add(
+        "joint-outside-peak",
+        "max over 13x13 of |joint-outside-1.6| / (q + G_12 |G_1.6 J|)",
+        False,
+        reach_of(1.6) + reach_of(12 * k) + 6,
+        partial(_joint_outside_peak, sigma=1.6, wide=12 * k, radius=6),
+    )
+    add(
+        "joint-mean",
+        "G_6 |joint-local-2.4|",
+        False,
+        reach_of(2.4 * k) + reach_of(12 * k) + reach_of(6 * k),
+        partial(_mean_local, sigma=2.4 * k, wide=6 * k, name="joint"),
+    )
+    add(
+        "joint-edge-peak",
+        "max over 13x13 of |joint-edge-2.4|",
+        False,
+        reach_of(2.4 * k) + 7,
+        partial(_joint_edge_peak, sigma=2.4 * k, radius=6),
+    )
     for name in ("correlation", "noise", "ratio_noise", "ratio_tail"):
         add(
             f"image-{name.replace('_', '-')}",
@@ -348,8 +377,39 @@ def _peak(canvas: Canvas, *, sigma: float, radius: int, name: str = "ratio") -> 
     return out
 
 
-def _mean_local(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
-    return canvas.smooth(np.abs(_local(canvas, sigma=sigma)), wide)
+def _mean_local(canvas: Canvas, *, sigma: float, wide: float, name: str = "ratio") -> Plane:
+    return canvas.smooth(np.abs(_local(canvas, sigma=sigma, name=name)), wide)
+
+
+def _joint_edge(canvas: Canvas, *, sigma: float) -> Plane:
+    def make() -> Plane:
+        edges = canvas.smooth(_gradient(canvas, name="joint_reference", sigma=0.0), sigma)
+        out = canvas.empty()
+        ratio(canvas.blur("joint", sigma), edges, canvas.measure("ratio_noise"), np.float32(0.5), out)
+        return out
+
+    return canvas.once(("joint edge", sigma), make)
+
+
+def _joint_edge_peak(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
+    buffer, out = canvas.empty(), canvas.empty()
+    window_maximum(np.abs(_joint_edge(canvas, sigma=sigma)), radius, buffer, out)
+    return out
+
+
+def _joint_outside(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
+    return canvas.once(
+        ("joint outside", sigma, radius), lambda: _envelope(canvas, "joint_test", "joint_reference", sigma, radius)
+    )
+
+
+def _joint_outside_peak(canvas: Canvas, *, sigma: float, wide: float, radius: int) -> Plane:
+    around = canvas.smooth(np.abs(canvas.blur("joint", sigma)), wide)
+    buffer, out, local = canvas.empty(), canvas.empty(), canvas.empty()
+    floor = np.float32(0.25) * canvas.measure("ratio_noise")
+    ratio(_joint_outside(canvas, sigma=sigma, radius=2), around, floor, np.float32(1.0), local)
+    window_maximum(np.abs(local), radius, buffer, out)
+    return out
 
 
 def _constant(canvas: Canvas, *, name: str) -> Plane:
