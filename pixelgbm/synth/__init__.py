@@ -61,7 +61,13 @@ def make(
     _check(task, counts, clean_share, seed, workers)
     assets.check_assets()
     out = Path(out)
-    recipe = {"task": task, "synth_version": SYNTH_VERSION, **counts, "clean_share": clean_share, "seed": seed}
+    recipe: dict[str, object] = {
+        "task": task,
+        "synth_version": SYNTH_VERSION,
+        **counts,
+        "clean_share": clean_share,
+        "seed": seed,
+    }
     reused = _holds(out, recipe)
     if not reused:
         with files.replace_folder(out) as folder:

@@ -17,7 +17,7 @@ __all__ = ["BLUE_SIGMA", "Camera", "Pose", "Print", "develop", "expose", "make_c
 BLUE_SIGMA = 2.5
 """Deviation of the Gaussian that is laid over the blue channel of every finished image."""
 
-_WARP = 0.24  # px rms per shot of the smooth local warp; two shots differ by sqrt(2) of it
+_WARP = 0.27  # px rms per shot of the smooth local warp; two shots differ by sqrt(2) of it
 _FAR_SHARE = 0.08  # of the pairs are shifted by up to 3 px instead of about 1
 
 
@@ -79,14 +79,14 @@ def make_camera(rng: np.random.Generator, *, exposure: float, noise: float, mosa
     lateral = rng.normal(0, 0.12, (3, 2))
     lateral[1] = 0
     return Camera(
-        focus=rng.uniform(0.4, 0.95),
+        focus=rng.uniform(0.4, 1.15),
         lateral=lateral.astype(np.float32),
         light=(exposure * np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.035, 3))).astype(np.float32),
         slope=(float(rng.normal(0, 0.05)), float(rng.normal(0, 0.05))),
         fall=float(abs(rng.normal(0, 0.05))),
-        field=(float(0.03 * np.exp(rng.normal(0, 0.4))), int(rng.integers(3, 8))),
-        flare=float(exposure * rng.uniform(0.0, 0.02)),
-        gamma=float(np.exp(rng.normal(0, 0.035)) / 2.2),
+        field=(float(0.03 * np.exp(rng.normal(0, 0.4))), int(rng.integers(3, 13))),
+        flare=float(exposure * rng.uniform(0.0, 0.03)),
+        gamma=float(np.exp(rng.normal(0, 0.05)) / 2.2),
         mosaic=mosaic,
         noise=noise,
     )

@@ -20,7 +20,7 @@ from pixelgbm.synth.fields import Plane, blur, generator
 
 __all__ = ["LARGEST", "PATTERNS", "Pattern", "pattern", "place"]
 
-PATTERNS: dict[str, range] = {"train": range(0, 252), "dev": range(252, 336), "test": range(336, 420)}
+PATTERNS: dict[str, range] = {"train": range(252), "dev": range(252, 336), "test": range(336, 420)}
 """Pattern numbers by split: 60, 20 and 20 %."""
 
 LARGEST = 2600
@@ -40,7 +40,7 @@ _KINDS: dict[str, tuple[Callable[[np.random.Generator, float], Plane], float, fl
     "scratch": (dirt_shapes.scratch, 0.12, 40.0),
     "smear": (dirt_shapes.smear, 0.11, 80.0),
     "stain": (dirt_shapes.stain, 0.11, 90.0),
-    "fingerprint": (dirt_shapes.fingerprint, 0.06, 350.0),
+    "fingerprint": (dirt_shapes.fingerprint, 0.16, 350.0),
 }
 _LIGHT_SHARE = {"speck": 0.18, "spatter": 0.12, "fibre": 0.3, "scratch": 0.25}
 _TINTS = np.array(  # density in R, G, B: soot, brown, rust, blue ink, grease

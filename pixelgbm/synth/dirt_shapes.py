@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelgbm.synth.fields import Plane, blur, noise, smooth_field, soft_step
 
 __all__ = ["fibre", "fingerprint", "scratch", "smear", "spatter", "speck", "stain"]
+
+Curve = NDArray[np.float64]
 
 # Every function takes (rng, area) with the area wanted in image pixels, and returns (rows, cols) float32
 # density of about 1 at its darkest, 0 at its border. The bank scales the result to the area exactly.
@@ -79,14 +82,14 @@ def smear(rng: np.random.Generator, area: float) -> Plane:
     streaks = streaks / max(1e-6, float(streaks.std()))
     body = 1 - soft_step(reach + 0.12 * noise(rng, rows.shape, sigma=3.0), 0.85, 0.5)
     along = np.clip(0.65 - 0.45 * cols / (short * ratio), 0.15, 1.0)
-    return body * along * np.clip(0.75 + rng.uniform(0.25, 0.5) * streaks, 0.05, 1.6).astype(np.float32)
+    return np.asarray(body * along * np.clip(0.75 + rng.uniform(0.25, 0.5) * streaks, 0.05, 1.6), np.float32)
 
 
 def stain(rng: np.random.Generator, area: float) -> Plane:
     """A dried drop: an uneven blot, often darkest along its rim."""
     radius = 2 * np.sqrt(area / np.pi)
     ratio = rng.uniform(1.0, 1.8)
-    rows, cols, reach = _grid(radius / np.sqrt(ratio), radius * np.sqrt(ratio))
+    rows, _, reach = _grid(radius / np.sqrt(ratio), radius * np.sqrt(ratio))
     size = rows.shape[0]
     wobble = smooth_field(rng, size, cells=int(rng.integers(2, 6)), rms=rng.uniform(0.08, 0.25))
     edge = reach + wobble[:, : rows.shape[1]] + 0.03 * noise(rng, rows.shape, sigma=1.5)
@@ -106,7 +109,9 @@ def fingerprint(rng: np.random.Generator, area: float) -> Plane:
     whorl = np.hypot((rows - core[0]) * rng.uniform(0.6, 1.2), cols - core[1])
     drift = smooth_field(rng, max(rows.shape), cells=4, rms=0.9)[: rows.shape[0], : rows.shape[1]]
     ridges = soft_step(np.cos(2 * np.pi * whorl / period + 2.2 * drift).astype(np.float32), 0.1, 1.0)
-    pressed = soft_step(smooth_field(rng, max(rows.shape), cells=6, rms=1.0), -0.3, 2.2)[: rows.shape[0], : rows.shape[1]]
+    pressed = soft_step(smooth_field(rng, max(rows.shape), cells=6, rms=1.0), -0.3, 2.2)[
+        : rows.shape[0], : rows.shape[1]
+    ]
     return ridges * (1 - soft_step(reach, 0.95, 0.35)) * (0.25 + 0.75 * pressed)
 
 
@@ -131,16 +136,14 @@ def _blob(rng: np.random.Generator, radius: float, *, ragged: float, soft: float
     return 1 - soft_step(reach.astype(np.float32), 1.0, max(soft, 1.5 / radius))
 
 
-def _path(rng: np.random.Generator, heading: np.ndarray, step: float) -> np.ndarray:
+def _path(rng: np.random.Generator, heading: Curve, step: float) -> Curve:
     """Points (n, 2) of a walk with the given headings, centred on its own box."""
     heading = heading + rng.uniform(0, 2 * np.pi)
     points = np.cumsum(np.stack([np.sin(heading), np.cos(heading)], axis=1) * step, axis=0)
-    return points - (points.min(axis=0) + points.max(axis=0)) / 2
+    return np.asarray(points - (points.min(axis=0) + points.max(axis=0)) / 2)
 
 
-def _stroke(
-    rng: np.random.Generator, path: np.ndarray, width: np.ndarray, *, fade: float, half: int | None = None
-) -> Plane:
+def _stroke(rng: np.random.Generator, path: Curve, width: Curve, *, fade: float, half: int | None = None) -> Plane:
     """A line through `path` (n, 2) of varying `width`, its density falling by up to `fade` along the way."""
     half = int(np.abs(path).max()) + 12 if half is None else half
     canvas = np.zeros((2 * half, 2 * half), np.float32)

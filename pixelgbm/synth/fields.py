@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["SYNTH_VERSION", "Plane", "blur", "generator", "noise", "rough_field", "smooth_field", "soft_step"]
 
 SYNTH_VERSION = 1
-"""Frozen with the drawing code: the same version, seed and counts are the same bytes. A change of one needs the other."""
+"""Frozen with the drawing code: one version, one seed and one set of counts are the same bytes for ever."""
 
 Plane = NDArray[np.float32]
 """(rows, cols) or (rows, cols, channels) float32."""
@@ -37,14 +37,14 @@ def noise(rng: np.random.Generator, shape: tuple[int, ...], *, sigma: float = 0.
     if sigma <= 0.05:
         return plane
     plane = blur(plane, sigma)
-    return plane / max(np.float32(1e-6), plane.std())
+    return np.asarray(plane / max(np.float32(1e-6), plane.std()), np.float32)
 
 
 def smooth_field(rng: np.random.Generator, size: int, *, cells: int, rms: float) -> Plane:
     """A (size, size) field of about `cells` bumps a side, mean about 0, deviation `rms`."""
     coarse = rng.standard_normal((cells + 3, cells + 3), dtype=np.float32)
     field = np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
-    return field * np.float32(rms / max(1e-6, float(field.std())))
+    return np.asarray(field * np.float32(rms / max(1e-6, float(field.std()))), np.float32)
 
 
 def rough_field(rng: np.random.Generator, size: int, *, slope: float) -> Plane:
@@ -59,10 +59,10 @@ def rough_field(rng: np.random.Generator, size: int, *, slope: float) -> Plane:
     field = np.fft.irfft2(spectrum * frequency**-slope, s=(side, side)).astype(np.float32)
     field = np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
     low, high = np.quantile(field[::4, ::4], (0.01, 0.99))
-    return np.clip((field - low) / max(1e-6, high - low), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((field - low) / max(1e-6, high - low), 0, 1), np.float32)
 
 
 def soft_step(plane: Plane, edge: float, width: float) -> Plane:
     """0 below `edge`, 1 above it, with a smooth passage `width` wide."""
     t = np.clip((plane - np.float32(edge - width / 2)) * np.float32(1 / max(width, 1e-6)), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

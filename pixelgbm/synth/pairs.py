@@ -33,7 +33,10 @@ _TEXTURE_SHARE = 0.35  # of the sheets of level 3 show no photograph but a textu
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One pair to draw. pattern: a number of dirt.PATTERNS, None for a clean one. source: face or photograph, "" for none."""
+    """One pair to draw.
+
+    pattern: a number of dirt.PATTERNS, None for a clean pair. source: a face or photograph, "" for none.
+    """
 
     id: int
     seed: int
@@ -55,7 +58,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of OUT/truth/pairs.csv: what is true of a pair. Shifts in pixels, row and column, image against reference."""
+    """One row of OUT/truth/pairs.csv: what is true of a pair; poses are the image's against the reference's."""
 
     id: int
     split: str
@@ -96,7 +99,9 @@ def plan(counts: Mapping[str, int], *, clean_share: float | None, seed: int) -> 
         faces, photographs = _Deck(rng, assets.FACES[split]), _Deck(rng, assets.PHOTOGRAPHS[split])
         wrong = iter(_chosen(rng, count, _WRONG_SHARE))
         for level, size in _level_sizes(count).items():
-            for index, clean in enumerate(_chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)):
+            for index, clean in enumerate(
+                _chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)
+            ):
                 source = ""
                 if level == 2:
                     source = faces.draw()
@@ -119,35 +124,41 @@ def draw_pair(job: Job) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[n
     mask, kind, soiling = np.zeros((IMAGE, IMAGE), np.bool_), "", None
     if job.pattern is not None:
         found = dirt.pattern(job.pattern)
-        density, mask = dirt.place(found, rng, IMAGE)
-        kind, soiling = found.kind, soil(rng, light, found, density, mask, camera)
+        hand = generator(job.seed, job.split, job.level, job.index, "dirt")  # the clean twin keeps every other draw
+        density, mask = dirt.place(found, hand, IMAGE)
+        kind, soiling = found.kind, soil(hand, light, found, density, mask, camera)
     image = develop(rng, light, camera)
     if job.wrong:  # the picture of another sheet of the same kind was filed beside this one
         printed = _print(generator(job.seed, job.split, job.level, job.index, "other sheet"), job)
     still, camera = make_pose(rng, still=True), make_camera(rng, exposure=exposure, noise=sensor, mosaic=mosaic)
     reference = develop(rng, expose(rng, printed, REFERENCE, pose=still, camera=camera), camera)
     press = printed.press
-    return image, reference, mask, Record(
-        id=job.id,
-        split=job.split,
-        level=job.level,
-        pattern="" if job.pattern is None else f"{job.pattern:04d}",
-        kind=kind,
-        dirt_pixels=int(mask.sum()),
-        contrast=round(soiling.contrast, 4) if soiling else 0.0,
-        dirt_levels=round(soiling.levels, 2) if soiling else 0.0,
-        shift_row=round(pose.shift[0] - still.shift[0], 3),
-        shift_col=round(pose.shift[1] - still.shift[1], 3),
-        turn_degrees=round(pose.turn - still.turn, 4),
-        scale=round(pose.scale / still.scale, 5),
-        source=job.source,
-        screen=press.kind,
-        period=press.period,
-        amplitude=round(press.amplitude, 3),
-        mosaic=round(mosaic, 3),
-        exposure=round(exposure, 3),
-        noise_levels=round(sensor, 3),
-        wrong_reference=int(job.wrong),
+    return (
+        image,
+        reference,
+        mask,
+        Record(
+            id=job.id,
+            split=job.split,
+            level=job.level,
+            pattern="" if job.pattern is None else f"{job.pattern:04d}",
+            kind=kind,
+            dirt_pixels=int(mask.sum()),
+            contrast=round(soiling.contrast, 4) if soiling else 0.0,
+            dirt_levels=round(soiling.levels, 2) if soiling else 0.0,
+            shift_row=round(pose.shift[0] - still.shift[0], 3),
+            shift_col=round(pose.shift[1] - still.shift[1], 3),
+            turn_degrees=round(pose.turn - still.turn, 4),
+            scale=round(pose.scale / still.scale, 5),
+            source=job.source,
+            screen=press.kind,
+            period=press.period,
+            amplitude=round(press.amplitude, 3),
+            mosaic=round(mosaic, 3),
+            exposure=round(exposure, 3),
+            noise_levels=round(sensor, 3),
+            wrong_reference=int(job.wrong),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pixelgbm.synth import assets
@@ -17,11 +18,12 @@ SHEET = 520
 """Side of the piece of sheet that is drawn: the 500 of a reference, and what its pose may add around."""
 
 _CANVAS = 760  # text is set on this, then turned and cut to SHEET
-_WORDS = (
-    "Toner Cyan Magenta Yellow Black Gloss Matte Duplex Tray Roller Drum Fuser Paper Roll Sheet Proof Margin Bleed Fold "
-    "Batch No. Lot Best before Made with care Net weight Contents Keep upright This side up Open here Handle Tested "
-    "Approved Inspect Return to Volume Chapter Page Total Amount Price per unit Invoice Order Customer Address Street"
-).split()
+_VOCABULARY = """
+    Toner Cyan Magenta Yellow Black Gloss Matte Duplex Tray Roller Drum Fuser Paper Roll Sheet Proof Margin Bleed Fold
+    Batch No. Lot Best before Made with care Net weight Contents Keep upright This side up Open here Handle Tested
+    Approved Inspect Return to Volume Chapter Page Total Amount Price per unit Invoice Order Customer Address Street
+"""
+_WORDS = tuple(_VOCABULARY.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _ink(rng: np.random.Generator) -> Plane:
         hue = rng.uniform(0, 2 * np.pi)
         chroma = rng.uniform(0.15, 0.95)
         wave = 0.5 + 0.5 * np.cos(hue - np.array([0, 2, 4]) * np.pi / 3)
-        colour = (1 - chroma + chroma * wave) * np.exp(rng.uniform(np.log(0.12), np.log(0.9)))
+        colour = (1 - chroma + chroma * wave) * np.exp(rng.uniform(np.log(0.2), np.log(0.95)))
     return np.clip(colour, 0.01, 0.95).astype(np.float32)
 
 
@@ -145,14 +147,14 @@ def _text(rng: np.random.Generator, face: str) -> Plane:
     return np.asarray(base + (ink - base) * cover, np.float32)
 
 
-def _ink_cover(rng: np.random.Generator, canvas: np.ndarray, turn: float, spread: float) -> Plane:
+def _ink_cover(rng: np.random.Generator, canvas: NDArray[np.uint8], turn: float, spread: float) -> Plane:
     """The drawn canvas turned, cut to the sheet and pressed on it: edges spread and ragged, 0..1."""
-    matrix = cv2.getRotationMatrix2D((_CANVAS / 2, _CANVAS / 2), turn, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D((_CANVAS / 2, _CANVAS / 2), turn, 1.0), np.float64)
     matrix[:, 2] += (SHEET - _CANVAS) / 2
     turned = cv2.warpAffine(canvas, matrix, (SHEET, SHEET), flags=cv2.INTER_LINEAR)
     cover = blur(np.asarray(turned, np.float32), spread) * np.float32(1 / 255)
-    cover += noise(rng, (SHEET, SHEET), sigma=1.2) * np.float32(rng.uniform(0.02, 0.06))
-    return soft_step(cover, 0.5 - rng.uniform(-0.03, 0.1), rng.uniform(0.45, 0.9))
+    ragged = cover + noise(rng, (SHEET, SHEET), sigma=1.2) * np.float32(rng.uniform(0.02, 0.06))
+    return soft_step(ragged, 0.5 - rng.uniform(-0.03, 0.1), rng.uniform(0.45, 0.9))
 
 
 def _phrase(rng: np.random.Generator, words: int) -> str:
@@ -174,17 +176,15 @@ def _set_lines(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str, si
         pen.text((int(rng.integers(-2 * size, 40)), row), _phrase(rng, 4 + 4000 // (6 * size)), fill=255, font=font)
         row += int(size * leading)
         if rng.random() < 0.1:
-            pen.rectangle(
-                (int(rng.integers(-60, 300)), row, int(rng.integers(420, _CANVAS)), row + int(rng.integers(2, 14))),
-                fill=255,
-            )
+            left, right, height = (int(rng.integers(*span)) for span in ((-60, 300), (420, _CANVAS), (2, 14)))
+            pen.rectangle((left, row, right, row + height), fill=255)
             row += int(size * rng.uniform(0.4, 1.5))
 
 
 def _set_label(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str, size: int) -> None:
     """A ruled form: boxes of rows and columns with an entry in each, some reversed out of a solid."""
     height = int(rng.integers(70, 190))
-    font = assets.face(face, int(min(size, 0.7 * height)))
+    largest = min(size, 0.7 * height)
     width = int(rng.integers(2, 8))
     for top in range(int(rng.integers(-height, 0)), _CANVAS, height):
         left = int(rng.integers(-200, 60))
@@ -192,7 +192,10 @@ def _set_label(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str, si
             right = left + int(rng.integers(90, 420))
             solid = rng.random() < 0.14
             pen.rectangle((left, top, right, top + height), outline=255, width=width, fill=255 if solid else None)
-            pen.text((left + 8 + width, top + int(0.12 * height)), _phrase(rng, 2), fill=0 if solid else 255, font=font)
+            entry = _phrase(rng, 2)
+            room = (right - left - 16 - 2 * width) / assets.face(face, 40).getlength(entry)
+            font = assets.face(face, int(np.clip(40 * room, 12, largest)))
+            pen.text((left + 8 + width, top + int(0.12 * height)), entry, fill=0 if solid else 255, font=font)
             left = right
 
 
@@ -242,7 +245,8 @@ def _stretch(rng: np.random.Generator, tone: Plane) -> Plane:
     """Spread a crop's tones part of the way over the press's range, so that none is merely black."""
     low, high = (float(v) for v in np.quantile(tone[::6, ::6], (0.01, 0.99)))
     gain = min(5.0, 0.75 / max(high - 0.6 * low, 0.05)) ** 0.75
-    return np.power(np.clip((tone - 0.6 * low) * gain, 0.004, 0.95), np.float32(np.exp(rng.normal(-0.05, 0.2))))
+    spread = np.clip((tone - np.float32(0.6 * low)) * np.float32(gain), 0.004, 0.95)
+    return np.asarray(np.power(spread, np.float32(np.exp(rng.normal(-0.05, 0.2)))), np.float32)
 
 
 def _texture(rng: np.random.Generator) -> Plane:
