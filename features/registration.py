@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import FeatureError
-from features.opencv import blur, remap, resize, sobel
+from features.opencv import blur, remap, resize, shrink, sobel, wide_blur
 
 __all__ = ["Quality", "Registration", "luminance", "register", "to_float"]
 
@@ -33,6 +33,7 @@ GAIN = 0.01
 """What a warp with more freedom must gain in correlation to be preferred."""
 TRUSTED = 0.15
 """Correlation of the signatures from which a warp is believed and refined."""
+SHRINK = 4
 WINDOWS = (24.0, 16.0, 12.0)
 """Gaussian windows, px, of the residual steps: too wide to follow a piece of dirt."""
 
@@ -127,8 +128,8 @@ def register(test: NDArray[np.generic], reference: NDArray[np.generic]) -> Regis
 def _signature(plane: Plane) -> tuple[Plane, float]:
     """High-passed, locally normalised luminance, and the share of its variance that survives a wider blur."""
     smooth = blur(plane, DESCREEN)
-    high = smooth - blur(plane, 12.0)
-    energy = blur(high * high, 12.0)
+    high = smooth - wide_blur(plane, 12.0)
+    energy = np.maximum(wide_blur(high * high, 12.0), 0)
     wider = blur(high, 3.0)
     floor = np.float32(0.25 + 0.05 * float(np.sqrt(np.mean(high * high))))
     texture = float(np.mean(wider * wider)) / (float(np.mean(high * high)) + 0.5)
@@ -294,25 +295,31 @@ def _residual_field(signature: Plane, other: Plane, row_map: Plane, col_map: Pla
         d_row = sobel(warped, 0)
         d_col = sobel(warped, 1)
         error = signature - warped
-        spread = np.float32(1.4826 * float(np.median(np.abs(error))) + 1e-3)
+        spread = np.float32(1.4826 * float(np.median(np.abs(error[::2, ::2]))) + 1e-3)
         q = error / (spread + np.float32(0.7) * np.sqrt(d_row * d_row + d_col * d_col))
         weight = np.asarray(1 / (1 + (q / np.float32(1.5)) ** 2) ** 2, np.float32)
-        rr = blur(weight * d_row * d_row, window)
-        cc = blur(weight * d_col * d_col, window)
-        rc = blur(weight * d_row * d_col, window)
-        re = blur(weight * d_row * error, window)
-        ce = blur(weight * d_col * error, window)
+        rr = _voted(weight * d_row * d_row, window)
+        cc = _voted(weight * d_col * d_col, window)
+        rc = _voted(weight * d_row * d_col, window)
+        re = _voted(weight * d_row * error, window)
+        ce = _voted(weight * d_col * error, window)
         # Where there is no gradient the correction goes to zero instead of to noise.
         ridge = np.float32(0.02) * np.float32(float(np.mean(rr + cc)) + 1e-6) + np.float32(1e-6)
         rr += ridge
         cc += ridge
         determinant = rr * cc - rc * rc
-        row_step = np.clip((cc * re - rc * ce) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
-        col_step = np.clip((rr * ce - rc * re) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
+        small_row = np.clip((cc * re - rc * ce) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
+        small_col = np.clip((rr * ce - rc * re) / determinant, -FIELD_LIMIT, FIELD_LIMIT)
+        row_step, col_step = (resize(np.asarray(s, np.float32), *signature.shape) for s in (small_row, small_col))
         row_map = np.asarray(row_map + row_step, np.float32)
         col_map = np.asarray(col_map + col_step, np.float32)
-        last = float(np.median(np.hypot(row_step, col_step)))
+        last = float(np.median(np.hypot(small_row, small_col)))
     return row_map, col_map, last
+
+
+def _voted(votes: Plane, window: float) -> Plane:
+    """Votes added up in a Gaussian window, at a quarter of the resolution: the field is smooth anyway."""
+    return blur(shrink(votes, SHRINK), window / SHRINK)
 
 
 def _status(
@@ -331,7 +338,8 @@ def _status(
     """
     if covered.mean() < 0.25:
         return "mismatch"
-    gains = np.median(np.log((image[covered] + 4) / (aligned[covered] + 4)), axis=0)
+    shown = covered[::2, ::2]
+    gains = np.median(np.log((image[::2, ::2][shown] + 4) / (aligned[::2, ::2][shown] + 4)), axis=0)
     balance = float(np.ptp(gains)) if image.ndim == 3 else 0.0
     coarse, coarse_other = blur(luminance(image), 3.0), blur(luminance(aligned), 3.0)
     # Texture counts as structure only where it is worth more than a grey level or so: a dark, faint picture is all

@@ -188,7 +188,7 @@ def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, b
     """`joint_test`, `joint_reference`: logarithms of the channels, each weighted by 1 / noise^2 of its ratio."""
     channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
     ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
-    noise = [1.4826 * float(np.median(np.abs(blur(r, 2.0)[covered]))) + 0.002 for r in ratios]
+    noise = [1.4826 * float(np.median(np.abs(blur(r, 2.0)[covered][::4]))) + 0.002 for r in ratios]
     weights = np.array(noise) ** -2.0
     weights /= weights.sum()
     sums = {name: np.zeros_like(planes["ratio"]) for name in ("joint_test", "joint_reference")}
@@ -213,6 +213,6 @@ def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quali
         "residual": quality.residual,
         "texture": quality.texture,
         "noise": 1.4826 * float(np.median(difference)) + 0.3,
-        "ratio_noise": 1.4826 * float(np.median(np.abs(planes["ratio"][covered]))) + 0.002,
+        "ratio_noise": 1.4826 * float(np.median(np.abs(planes["ratio"][covered][::4]))) + 0.002,
         "ratio_tail": float(np.quantile(ratio, 0.995)),
     }

@@ -37,15 +37,15 @@ _MORPHOLOGY = {
 OPERATIONS: tuple[str, ...] = tuple(_MORPHOLOGY)
 """What may be done to the thresholded map, by one pixel (a 3x3 cross)."""
 
-LOW_GRID: tuple[int, ...] = (26, 38, 51, 77, 102, 128, 153, 179)
-"""Low thresholds tuning may choose from, in bytes: p = .10 .15 .20 .30 .40 .50 .60 .70."""
+LOW_GRID: tuple[int, ...] = (26, 51, 77, 102, 128, 153, 179, 204, 224)
+"""Low thresholds tuning may choose from, in bytes: p = .10 .20 .30 .40 .50 .60 .70 .80 .88."""
 
 GRID: tuple[tuple[int, str], ...] = (
     *((low, "none") for low in LOW_GRID),
-    *((low, "shrink") for low in (26, 51, 77)),
-    *((low, "grow") for low in (77, 102, 128, 179)),
-    *((low, "open") for low in (38, 77, 128)),
-    *((low, "close") for low in (77, 128)),
+    *((low, "shrink") for low in (51, 102, 153)),
+    *((low, "grow") for low in (102, 153, 179, 204)),
+    *((low, "open") for low in (77, 128, 179)),
+    *((low, "close") for low in (102, 153)),
 )
 """The (low, operation) pairs whose region tables are kept for tuning: each operation only where it can pay."""
 
