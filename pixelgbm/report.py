@@ -58,12 +58,18 @@ def _sheet_row(predicted: Predictions, dataset: Dataset, sample: Sample, score: 
     truth = datasets.read_truth(dataset, sample, pair.test.shape)
     level = "" if sample.level is None else f", level {sample.level}"
     return SheetRow(
-        caption=f"{sample.id}{level}, {dataset.metric} {score:.2f}",
+        caption=f"{sample.id}{level}, score {score:.2f}",
         image=pair.test,
-        reference=pair.reference,
+        reference=None if pair.reference is None else _centre(pair.reference, pair.test.shape),
         truth=np.any([plane >= DEFECT for plane in truth.values()], axis=0),
         found=np.any(list(predicted.masks(sample.id).values()), axis=0),
     )
+
+
+def _centre(reference: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The middle of a reference, at most as large as the image: what lies beside the image, to the pixel or nearly."""
+    top, left = (max((have - want) // 2, 0) for have, want in zip(reference.shape[:2], shape[:2], strict=True))
+    return reference[top : top + shape[0], left : left + shape[1]]
 
 
 def telling_ids(scores: Mapping[str, float], dirty: Mapping[str, bool], *, count: int = 10) -> tuple[str, ...]:

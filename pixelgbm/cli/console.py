@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
@@ -69,8 +70,10 @@ class Console:
             table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        stream = self._lines
-        RichConsole(file=stream, width=None if stream.isatty() else 120, markup=False, highlight=False).print(table)
+        drawn = io.StringIO()
+        RichConsole(file=drawn, width=200, markup=False).print(table)
+        lines = (line.rstrip() for line in drawn.getvalue().splitlines())
+        print("\n".join(line for line in lines if line), file=self._lines)
 
     def result(self, document: Mapping[str, Any]) -> None:
         """Write the command's result where `--json` asks for it."""

@@ -74,4 +74,4 @@ def say_excluded(console: Console, dataset: Dataset) -> None:
         if sample.id in dataset.excluded:
             reasons[dataset.excluded[sample.id]].append(sample.id)
     for reason, ids in reasons.items():
-        console.say(f"{len(ids)} of {len(dataset.samples)} images excluded ({reason}): {', '.join(ids)}")
+        console.say(f"excluded, {reason} ({len(ids)} of {len(dataset.samples)} images): {', '.join(ids)}")

@@ -61,7 +61,7 @@ def command(
 def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
     """Every figure of a Scorecard, and what was left out of it."""
     if card.excluded:
-        console.say(f"{len(card.excluded)} images excluded: {', '.join(card.excluded)}")
+        console.say(f"excluded, not scored ({len(card.excluded)}): {', '.join(card.excluded)}")
     if card.missing:
         console.say(f"score -1: the answer lacks {len(card.missing)} images: {', '.join(card.missing)}")
         return
