@@ -13,7 +13,7 @@ usage() {
 bash run_all.sh                          draw a data set, train, tune, predict and score on it; all in demo/
 bash run_all.sh DATA                     the same on a data folder; all in out/NAME/
 bash run_all.sh train DATA MODEL         train and tune a model
-bash run_all.sh predict MODEL DATA OUT   find the defects in every image; OUT/answer.* is the answer file
+bash run_all.sh predict MODEL DATA OUT   find the defects in every image: OUT/predictions/masks, OUT/answer.zip
 bash run_all.sh bundle OUT [MODEL]       everything for a machine without network (MODEL: demo/model)
 bash run_all.sh test [PYTEST OPTIONS]    the tests
 
@@ -30,7 +30,9 @@ duration() { # seconds -> 3 min 07 s
 }
 
 absolute() { # a path that need not exist yet, seen from where the user stands
-  case $1 in /*) printf '%s' "${1%/}" ;; *) printf '%s/%s' "$PWD" "${1%/}" ;; esac
+  if [ -d "$1" ]; then (cd -- "$1" && pwd); else
+    case $1 in /*) printf '%s' "${1%/}" ;; *) printf '%s/%s' "$PWD" "${1%/}" ;; esac
+  fi
 }
 
 # ---- the environment -------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ fact() { # check.json, key: the strings listed there, one per line
 }
 
 main_job() { # data folder, where everything goes
-  local data=$1 out=$2 check tune score split splits labelled
+  local data=$1 out=$2 check tune score split scored splits labelled
   check=(pixelgbm check "$data" --json "$out/check.json")
   # Sealed truth beside the data is for the score at the end; nothing before it may see it.
   [ ! -d "$data/truth" ] || check+=(--truth "$data/truth")
@@ -186,23 +188,33 @@ main_job() { # data folder, where everything goes
   grep -qx train <<<"$labelled" || fail "$data: no labelled split named train; it has: ${splits//$'\n'/, }"
   step train "$out/model" pixelgbm train "$data" --out "$out/model" --workers "$workers"
 
+  # A labelled test split is opened once, at the end. Without a test split dev takes its place and is not tuned on.
+  split=all scored=""
+  ! grep -qx dev <<<"$labelled" || scored=dev
+  ! grep -qx test <<<"$splits" || split=test scored=""
+  ! grep -qx test <<<"$labelled" || scored=test
   tune=(pixelgbm tune "$out/model" "$data" --workers "$workers")
-  ! grep -qx dev <<<"$labelled" || tune+=(--also dev)
+  [ "$scored" = dev ] || ! grep -qx dev <<<"$labelled" || tune+=(--also dev)
   step tune "" "${tune[@]}"
-
-  # What is left for an honest look: test, else dev, else everything there is.
-  for split in test dev all; do ! grep -qx "$split" <<<"$splits" || break; done
   step predict "$out/predictions" pixelgbm predict "$out/model" "$data" --split "$split" --out "$out/predictions" \
-    --without-references --resume --workers "$workers"
-  if [ "$split" = all ] || grep -qx "$split" <<<"$labelled"; then
-    score=(pixelgbm score "$out/predictions" "$data" --json "$out/score.json" --sheet "$out/contact_sheet.png")
+    --without-references --resume --workers "$workers" --json "$out/predict.json"
+  if [ -n "$scored" ]; then
+    score=(pixelgbm score "$out/predictions" "$data" --split "$scored")
     [ ! -d "$data/truth" ] || score+=(--truth "$data/truth")
-    step score "$out/score.json" "${score[@]}"
+    step score "$out/score.json" "${score[@]}" --json "$out/score.json" --sheet "$out/contact_sheet.png"
     say "to look at: $out/contact_sheet.png (image, reference, truth, found)"
   else
-    say "split $split has no truth: nothing to score"
+    say "no labelled split named test or dev: nothing to score; pixelgbm crossval says how good training is"
   fi
-  step submit "$out/answer.zip" pixelgbm submit "$out/predictions" --out "$out/answer.zip"
+  answer "$out"
+}
+
+answer() { # folder with predictions and predict.json
+  if grep -q '"answer": true' "$1/predict.json"; then
+    step submit "$1/answer.zip" pixelgbm submit "$1/predictions" --out "$1/answer.zip"
+  else
+    say "this layout has no answer file: the masks are in $1/predictions/masks"
+  fi
 }
 
 run_demo() {
@@ -240,9 +252,8 @@ run_predict() { # model, data folder, outputs
   setup ""
   begin_steps 2 "$out/.stamps" "$(data_state "$data") $(data_state "$model")"
   step predict "$out/predictions" pixelgbm predict "$model" "$data" --split all --resume \
-    --out "$out/predictions" --workers "$workers"
-  step submit "$out/answer.zip" pixelgbm submit "$out/predictions" --out "$out/answer.zip"
-  say "the answer: $out/answer.zip"
+    --out "$out/predictions" --workers "$workers" --json "$out/predict.json"
+  answer "$out"
 }
 
 # ---- the bundle: installs and predicts with the network off ----------------------------------------------------
@@ -293,14 +304,15 @@ python=\${PYTHON:-python$version}
 TEXT
   cat >"$1/predict.sh" <<'TEXT'
 #!/usr/bin/env bash
-# bash predict.sh DATA OUT: finds the defects in every image of DATA; OUT/answer.zip is the answer file.
+# bash predict.sh DATA OUT: finds the defects in every image of DATA; masks in OUT/predictions/masks, the answer file
+# of a layout that has one in OUT/answer.zip.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 [ $# -eq 2 ] || { printf 'predict.sh: DATA and OUT are needed\n' >&2; exit 2; }
 pixelgbm=("$here/.venv/bin/python" -P -m pixelgbm)
 [ -x "$here/.venv/bin/python" ] || { printf 'predict.sh: run install.sh first\n' >&2; exit 2; }
-"${pixelgbm[@]}" predict "$here/model" "$1" --split all --resume --out "$2/predictions"
-"${pixelgbm[@]}" submit "$2/predictions" --out "$2/answer.zip"
+"${pixelgbm[@]}" predict "$here/model" "$1" --split all --resume --out "$2/predictions" --json "$2/predict.json"
+! grep -q '"answer": true' "$2/predict.json" || "${pixelgbm[@]}" submit "$2/predictions" --out "$2/answer.zip"
 TEXT
   cat >"$1/train.sh" <<'TEXT'
 #!/usr/bin/env bash

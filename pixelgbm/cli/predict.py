@@ -9,7 +9,7 @@ import click
 from pixelgbm import inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
-from pixelgbm.datasets import data_digest
+from pixelgbm.datasets import LAYOUTS, data_digest
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
 from pixelgbm.records import Dataset
@@ -78,7 +78,16 @@ def command(
         console.error(f"{id}: {reason}")
     done = len(dataset.samples) - len(failures)
     console.say(f"{out}: {done} of {len(dataset.samples)} images done, {len(failures)} failed")
-    console.result({"predictions": str(out), "images": len(dataset.samples), "failures": failures})
+    can_answer = LAYOUTS[dataset.layout].write_answer is not None
+    console.result(
+        {
+            "predictions": str(out),
+            "layout": dataset.layout,
+            "answer": can_answer,
+            "images": len(dataset.samples),
+            "failures": failures,
+        }
+    )
     if failures:
         context.exit(2)
 
