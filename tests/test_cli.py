@@ -319,6 +319,13 @@ def test_inspect_takes_any_size_and_depth(tiny_model, tmp_path, shape, kind):
     assert run(["inspect", str(tiny_model), str(path), "--reference", str(path), "--quiet"]) in (0, 1)
 
 
+def test_inspect_compares_a_grey_image_with_a_deep_colour_reference(tiny_model, tmp_path, capsys):
+    images.write_png(tmp_path / "a.png", np.full((40, 50), 120, np.uint8))
+    images.write_png(tmp_path / "b.png", np.full((60, 60, 3), 120 * 257, np.uint16))
+    assert run(["inspect", str(tiny_model), str(tmp_path / "a.png"), "--reference", str(tmp_path / "b.png")]) in (0, 1)
+    assert "16-bit reference" in capsys.readouterr().out
+
+
 def test_inspect_exits_0_for_accepted_and_1_for_rejected(tiny_model, tmp_path, capsys):
     clean = np.full((120, 120, 3), 180, np.uint8)
     dirty = clean.copy()
@@ -336,7 +343,18 @@ def test_inspect_exits_0_for_accepted_and_1_for_rejected(tiny_model, tmp_path, c
     mask = images.read_gray(tmp_path / "mask.png") > 0
     assert mask[45:55, 45:65].mean() > 0.9
     assert "rejected" in capsys.readouterr().out
+    assert run([*arguments, "--px-per-mm", "10"]) == 1
+    for region in json.loads((tmp_path / "j").read_text())["regions"]:
+        assert region["area_mm2"] == pytest.approx(region["area"] / 100)
     assert run([*arguments, "--min-size", "10000"]) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"II*\0"])
+def test_inspect_refuses_what_is_no_image_in_one_line(tiny_model, tmp_path, capsys, content):
+    (tmp_path / "a.tif").write_bytes(content)
+    assert run(["inspect", str(tiny_model), str(tmp_path / "a.tif"), "--mask", str(tmp_path / "mask.png")]) == 2
+    assert "a.tif" in error_of(capsys)
+    assert not (tmp_path / "mask.png").exists()
 
 
 def test_inspect_says_what_it_did_to_the_pixels(tiny_model, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from pixelgbm import images, inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH
+from pixelgbm.datasets.layout import make_pair
 from pixelgbm.model import read_model
-from pixelgbm.records import Pair
+from pixelgbm.records import Region, Sample
 
 __all__ = ["command"]
 
@@ -21,6 +23,7 @@ __all__ = ["command"]
 @click.argument("image", type=PATH)
 @click.option("--reference", type=PATH, help="The clean image of the same thing.")
 @click.option("--min-size", type=click.IntRange(1), metavar="PX", help="Smallest defect that matters, in pixels.")
+@click.option("--px-per-mm", type=click.FloatRange(0, min_open=True), metavar="F", help="Also give areas in mm2.")
 @click.option("--mask", type=PATH, metavar="FILE", help="Write the mask (0/255 PNG); several heads: their union.")
 @quiet_option
 @json_option
@@ -31,6 +34,7 @@ def command(
     image: Path,
     reference: Path | None,
     min_size: int | None,
+    px_per_mm: float | None,
     mask: Path | None,
     quiet: bool,
     json_path: Path | None,
@@ -43,39 +47,27 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     loaded = read_model(model)
-    test, notes = images.read_image(image)
-    clean = None
-    if reference is not None:
-        clean, more = images.read_image(reference)
-        notes = (*notes, *more)
-    found = inspection.inspect_pair(loaded, Pair(test, clean, notes=notes), id=image.stem, min_size=min_size)
+    pair = make_pair(Sample(id=image.stem, split="", image=image, reference=reference))
+    found = inspection.inspect_pair(loaded, pair, id=image.stem, min_size=min_size)
     if mask is not None:
         union = np.any(list(found.masks.values()), axis=0)
         images.write_png(mask, union.astype(np.uint8) * 255)
     verdict = "accepted" if found.verdict.accepted else "rejected"
     flags = f" ({'; '.join(found.verdict.flags)})" if found.verdict.flags else ""
     console.say(f"{image}: {verdict}, {len(found.regions)} regions{flags}")
-    for region in found.regions:
-        row, column = region.centroid
-        console.say(
-            f"  {region.head}: {region.area} px around row {row:.0f}, column {column:.0f}, score {region.score:.2f}"
-        )
+    rows = [_row(region, px_per_mm) for region in found.regions]
+    for row in rows:
+        area = f"{row['area']} px" if px_per_mm is None else f"{row['area']} px, {row['area_mm2']:.4g} mm2"
+        place = "row {:.0f}, column {:.0f}".format(*row["centroid"])
+        console.say(f"  {row['head']}: {area} around {place}, score {row['score']:.2f}")
     console.result(
-        {
-            "image": str(image),
-            "accepted": found.verdict.accepted,
-            "flags": found.verdict.flags,
-            "regions": [
-                {
-                    "head": region.head,
-                    "bbox": region.bbox,
-                    "centroid": region.centroid,
-                    "area": region.area,
-                    "score": region.score,
-                }
-                for region in found.regions
-            ],
-        }
+        {"image": str(image), "accepted": found.verdict.accepted, "flags": found.verdict.flags, "regions": rows}
     )
     if not found.verdict.accepted:
         context.exit(1)
+
+
+def _row(region: Region, px_per_mm: float | None) -> dict[str, Any]:
+    """One region as JSON; bbox: (top, left, bottom, right), centroid: (row, col), in px."""
+    row: dict[str, Any] = {name: getattr(region, name) for name in ("head", "bbox", "centroid", "area", "score")}
+    return row if px_per_mm is None else row | {"area_mm2": region.area / px_per_mm**2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -46,7 +47,7 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     with console.progress() as progress:
-        synth.make(
+        made = synth.make(
             out,
             task=task,
             train=train,
@@ -57,5 +58,7 @@ def command(
             workers=workers,
             progress=progress,
         )
-    console.say(f"{out}: {train} train, {dev} dev and {test} test pairs")
-    console.result({"out": str(out), "task": task, "train": train, "dev": dev, "test": test, "seed": seed})
+    console.say(f"{out}: {train} train, {dev} dev and {test} test pairs{', there already' if made.reused else ''}")
+    if made.excluded:
+        console.say(f"excluded.txt, wrong references ({len(made.excluded)}): {', '.join(made.excluded)}")
+    console.result(asdict(made) | {"out": str(out), "task": task, "seed": seed})
