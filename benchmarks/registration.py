@@ -34,14 +34,18 @@ def residuals(job: pairs.Job) -> tuple[np.ndarray, np.ndarray, str]:
         pose = capture.make_pose(rng, still=still)
         camera = capture.make_camera(rng, exposure=0.6, noise=1.5, mosaic=0.5)
         where = np.stack(capture._look(copy.deepcopy(rng), size, pose))  # expose() draws the same local warp first
-        views.append((capture.develop(rng, capture.expose(rng, printed, size, pose=pose, camera=camera), camera), where))
+        views.append(
+            (capture.develop(rng, capture.expose(rng, printed, size, pose=pose, camera=camera), camera), where)
+        )
     (test, where_test), (reference, where_reference) = views
     found = register(test, reference)
     offset = (pairs.REFERENCE - pairs.IMAGE) / 2
     r, c = np.mgrid[0 : pairs.IMAGE, 0 : pairs.IMAGE].astype(np.float32) + np.float32(offset)
     gaps = []
     for rows, cols in ((r, c), (found.field[0], found.field[1])):
-        seen = np.stack([cv2.remap(plane.astype(np.float32), cols, rows, cv2.INTER_LINEAR) for plane in where_reference])
+        seen = np.stack(
+            [cv2.remap(plane.astype(np.float32), cols, rows, cv2.INTER_LINEAR) for plane in where_reference]
+        )
         gap = np.hypot(*(seen - where_test))
         gaps.append(gap[BORDER:-BORDER, BORDER:-BORDER])
     return gaps[0], gaps[1], found.quality.status
@@ -76,7 +80,9 @@ def main() -> None:
         print(table[-1])
     text = json.dumps({"command": f"--pairs {options.pairs} --seed {options.seed}", "levels": table}, indent=1)
     files.write_text(HERE / "registration.json", text + "\n")
-    lines = ["| level | pairs | centred, px | registered: median, px | 90th percentile of pairs, px | aligned / no shift / mismatch |"]
+    lines = [
+        "| level | pairs | centred, px | registered, px | 90th percentile, px | aligned / no shift / mismatch |"
+    ]
     lines += ["|---|---|---|---|---|---|"]
     lines += [
         f"| {t['level']} | {t['pairs']} | {t['before']} | {t['median']} | {t['p90']} | "

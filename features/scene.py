@@ -23,7 +23,18 @@ BLUE_BLUR = 2.5
 """The camera's own blur of blue, px sigma, given to red and green when colours are compared with `blue="match"`."""
 TRUNCATE = 3.0
 
-MEASURES = ("reference", "correlation", "residual", "texture", "noise", "ratio_noise", "ratio_tail", "edge", "level")
+MEASURES = (
+    "reference",
+    "correlation",
+    "residual",
+    "texture",
+    "noise",
+    "ratio_noise",
+    "ratio_tail",
+    "joint_tail",
+    "edge",
+    "level",
+)
 """What is measured on the image as a whole; without a reference the comparing ones are 0."""
 
 
@@ -207,6 +218,7 @@ def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quali
         return values | {"noise": 1.0, "ratio_noise": 0.01}
     difference = np.abs(planes["difference"][covered])
     ratio = np.abs(blur(planes["ratio"], 2.0)[covered])
+    joint = np.abs(blur(planes["joint"], 2.4)[covered][::4])
     return values | {
         "reference": 1.0,
         "correlation": quality.correlation,
@@ -215,4 +227,5 @@ def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quali
         "noise": 1.4826 * float(np.median(difference)) + 0.3,
         "ratio_noise": 1.4826 * float(np.median(np.abs(planes["ratio"][covered][::4]))) + 0.002,
         "ratio_tail": float(np.quantile(ratio, 0.995)),
+        "joint_tail": float(np.quantile(joint, 0.995)) + 0.002,
     }

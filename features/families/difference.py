@@ -146,7 +146,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
     )
     for s in JOINT:
         add(f"joint-{s:g}", f"G_{s:g} J", True, reach_of(k * s), partial(_blurred, name="joint", sigma=k * s))
-    for s in (2.4, 4.8):
+    for s in (1.2, 2.4, 4.8, 9.6):
         wide = reach_of(k * s) + reach_of(5 * k * s)
         formula = f"G_{s:g} J / (q + G_{5 * s:g} |G_{s:g} J|)"
         add(f"joint-local-{s:g}", formula, True, wide, partial(_local, sigma=k * s, name="joint"))
@@ -202,6 +202,43 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         reach_of(2.4 * k) + 7,
         partial(_joint_edge_peak, sigma=2.4 * k, radius=6),
     )
+    add(
+        "joint-rank",
+        "|G_2.4 J| / its 99.5th percentile in the image",
+        False,
+        reach_of(2.4 * k),
+        partial(_joint_rank, sigma=2.4 * k),
+    )
+    for s in (3.0, 10.0):
+        add(
+            f"joint-mass-{s:g}",
+            f"G_{s:g} min(max(|joint-local-2.4| - 1.5, 0), 4)",
+            False,
+            reach_of(2.4 * k) + reach_of(12 * k) + reach_of(k * s),
+            partial(_joint_mass, sigma=2.4 * k, wide=k * s),
+        )
+    add(
+        "joint-outside-mass",
+        "G_3 min(|joint-outside-1.6| / (q + G_12 |G_1.6 J|), 4)",
+        False,
+        reach_of(1.6) + reach_of(12 * k) + reach_of(3 * k),
+        partial(_joint_outside_mass, sigma=1.6, local=12 * k, wide=3 * k),
+    )
+    add(
+        "joint-grain",
+        "G_2 J / (q + G_8 (|J_T - G_1.5 J_T| + |J_R - G_1.5 J_R|))",
+        True,
+        max(reach_of(2 * k), reach_of(1.5) + reach_of(8 * k)),
+        partial(_joint_grain, sigma=2 * k, wide=8 * k),
+    )
+    for s in (3.0, 6.0):
+        add(
+            f"joint-agreement-{s:g}",
+            f"(cov + f) / sqrt((var J_T + f)(var J_R + f)), f = .0004, window G_{s:g}",
+            True,
+            reach_of(12 * k) + reach_of(k * s),
+            partial(_joint_agreement, sigma=k * s, wide=12 * k),
+        )
     for name in ("correlation", "noise", "ratio_noise", "ratio_tail"):
         add(
             f"image-{name.replace('_', '-')}",
@@ -403,14 +440,52 @@ def _joint_outside(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
     )
 
 
+def _joint_outside_local(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+    def make() -> Plane:
+        around = canvas.smooth(np.abs(canvas.blur("joint", sigma)), wide)
+        out = canvas.empty()
+        floor = np.float32(0.25) * canvas.measure("ratio_noise")
+        ratio(_joint_outside(canvas, sigma=sigma, radius=2), around, floor, np.float32(1.0), out)
+        return np.abs(out)
+
+    return canvas.once(("joint outside local", sigma), make)
+
+
 def _joint_outside_peak(canvas: Canvas, *, sigma: float, wide: float, radius: int) -> Plane:
-    around = canvas.smooth(np.abs(canvas.blur("joint", sigma)), wide)
-    buffer, out, local = canvas.empty(), canvas.empty(), canvas.empty()
-    floor = np.float32(0.25) * canvas.measure("ratio_noise")
-    ratio(_joint_outside(canvas, sigma=sigma, radius=2), around, floor, np.float32(1.0), local)
-    window_maximum(np.abs(local), radius, buffer, out)
+    buffer, out = canvas.empty(), canvas.empty()
+    window_maximum(_joint_outside_local(canvas, sigma=sigma, wide=wide), radius, buffer, out)
     return out
+
+
+def _joint_outside_mass(canvas: Canvas, *, sigma: float, local: float, wide: float) -> Plane:
+    return canvas.smooth(np.minimum(_joint_outside_local(canvas, sigma=sigma, wide=local), np.float32(4)), wide)
 
 
 def _constant(canvas: Canvas, *, name: str) -> Plane:
     return np.full(canvas.shape, canvas.measure(name), np.float32)
+
+
+def _joint_rank(canvas: Canvas, *, sigma: float) -> Plane:
+    return np.abs(canvas.blur("joint", sigma)) * (np.float32(1) / canvas.measure("joint_tail"))
+
+
+def _joint_mass(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+    local = np.abs(_local(canvas, sigma=sigma, name="joint"))
+    return canvas.smooth(np.clip(local - np.float32(1.5), 0, 4), wide)
+
+
+def _joint_grain(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+    fine = [np.abs(canvas[name] - canvas.blur(name, 1.5)) for name in ("joint_test", "joint_reference")]
+    out = canvas.empty()
+    floor = canvas.measure("ratio_noise")
+    ratio(canvas.blur("joint", sigma), canvas.smooth(fine[0] + fine[1], wide), floor, np.float32(1.0), out)
+    return out
+
+
+def _joint_agreement(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+    test = canvas.once(("flat", "jt"), lambda: canvas["joint_test"] - canvas.blur("joint_test", wide))
+    other = canvas.once(("flat", "jr"), lambda: canvas["joint_reference"] - canvas.blur("joint_reference", wide))
+    a, b, aa, bb, ab = (canvas.smooth(p, sigma) for p in (test, other, test * test, other * other, test * other))
+    out = canvas.empty()
+    correlation(a, b, aa, bb, ab, np.float32(4e-4), out)
+    return out

@@ -83,10 +83,10 @@ def check_dataset(dataset: Dataset, *, progress: Progress | None = None) -> list
     problems: list[str] = []
     for done, sample in enumerate(dataset.samples):
         if progress is not None:
-            progress(done, len(dataset.samples), sample.id)
+            progress(done, len(dataset.samples), "reading")
         problems.extend(_check_sample(dataset, sample))
     if progress is not None:
-        progress(len(dataset.samples), len(dataset.samples), "")
+        progress(len(dataset.samples), len(dataset.samples), "reading")
     return list(dict.fromkeys(problems))
 
 
