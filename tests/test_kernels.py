@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.families.difference import line_steps
 from features.families.gabor import ORIENTATIONS, _energy, wavelength
+from features.families.measured import line_steps
 from features.kernels import contrast, difference, extremes, quantise, smooth
 from features.scene import Canvas, Scene, half_gaussian
 
