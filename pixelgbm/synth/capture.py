@@ -17,8 +17,8 @@ __all__ = ["BLUE_SIGMA", "Camera", "Pose", "Print", "develop", "expose", "make_c
 BLUE_SIGMA = 2.5
 """Deviation of the Gaussian that is laid over the blue channel of every finished image."""
 
-_WARP = 0.27  # px rms per shot of the smooth local warp; two shots differ by sqrt(2) of it
-_FAR_SHARE = 0.08  # of the pairs are shifted by up to 3 px instead of about 1
+_WARP = 0.31  # px rms per shot of the smooth local warp; two shots differ by sqrt(2) of it
+_FAR_SHARE = 0.10  # of the pairs are shifted by up to 3 px instead of about 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def make_pose(rng: np.random.Generator, *, still: bool) -> Pose:
     shift = rng.normal(0, 0.2 if still else reach, 2).clip(-3, 3)
     return Pose(
         turn=float(rng.normal(0, 0.02 if still else 0.09)),
-        scale=float(1 + rng.normal(0, 0.0003 if still else 0.0012)),
+        scale=float(1 + rng.normal(0, 0.0003 if still else 0.002)),
         shift=(float(shift[0]), float(shift[1])),
         warp=float(_WARP * np.exp(rng.normal(0, 0.35))),
     )
@@ -84,9 +84,9 @@ def make_camera(rng: np.random.Generator, *, exposure: float, noise: float, mosa
         light=(exposure * np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.035, 3))).astype(np.float32),
         slope=(float(rng.normal(0, 0.05)), float(rng.normal(0, 0.05))),
         fall=float(abs(rng.normal(0, 0.05))),
-        field=(float(0.03 * np.exp(rng.normal(0, 0.4))), int(rng.integers(3, 13))),
-        flare=float(exposure * rng.uniform(0.0, 0.03)),
-        gamma=float(np.exp(rng.normal(0, 0.05)) / 2.2),
+        field=(float(0.034 * np.exp(rng.normal(0, 0.4))), int(rng.integers(3, 15))),
+        flare=float(exposure * rng.uniform(0.0, 0.045)),
+        gamma=float(np.exp(rng.normal(0, 0.065)) / 2.2),
         mosaic=mosaic,
         noise=noise,
     )

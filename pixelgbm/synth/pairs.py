@@ -118,7 +118,7 @@ def draw_pair(job: Job) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[n
     printed = _print(rng, job)
     exposure = float(np.exp(rng.uniform(np.log(0.22), 0)))
     sensor = float(1.5 * np.exp(rng.normal(0, 0.35)))
-    mosaic = float(rng.uniform(0.3, 1.0)) if rng.random() < 0.55 else 0.0
+    mosaic = float(rng.uniform(0.3, 1.0)) if rng.random() < 0.6 else 0.0
     pose, camera = make_pose(rng, still=False), make_camera(rng, exposure=exposure, noise=sensor, mosaic=mosaic)
     light = expose(rng, printed, IMAGE, pose=pose, camera=camera)
     mask, kind, soiling = np.zeros((IMAGE, IMAGE), np.bool_), "", None

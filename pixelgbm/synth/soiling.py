@@ -13,10 +13,10 @@ from pixelgbm.synth.fields import Plane, blur
 
 __all__ = ["Soiling", "soil"]
 
-_CONTRAST = (0.36, 0.50)  # median and log deviation of the share of light that absorbing dirt takes away
+_CONTRAST = (0.34, 0.48)  # median and log deviation of the share of light that absorbing dirt takes away
 _CONTRAST_RANGE = (0.08, 0.93)
-_LEAST_LEVELS = 4.5  # mean difference inside the mask, strongest channel
-_LEAST_SIGNAL = 9.0  # the same times sqrt(area) over the local unevenness, the detectability of a flat spot
+_LEAST_LEVELS = 6.0  # mean difference inside the mask, strongest channel
+_LEAST_SIGNAL = 16.0  # the same times sqrt(area) over the local unevenness, the detectability of a flat spot
 
 
 @dataclass(frozen=True, slots=True)
