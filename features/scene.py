@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.extremes import window_maximum
 from features.kernels.smooth import even_columns, even_rows
 from features.opencv import blur
 from features.photometry import match_focus, match_light
@@ -97,6 +98,16 @@ class Canvas:
         even_rows(plane, taps, buffer)
         even_columns(buffer, taps, out)
         return out
+
+    def highest(self, plane: Plane, radius: int) -> Plane:
+        """Maximum of `plane` over the square of 2 radius + 1 px, edges repeated."""
+        out = self.empty()
+        window_maximum(plane, radius, self.empty(), out)
+        return out
+
+    def lowest(self, plane: Plane, radius: int) -> Plane:
+        """Minimum of `plane` over the same square."""
+        return -self.highest(-plane, radius)
 
     def blur(self, name: str, sigma: float) -> Plane:
         """A named plane of the scene, blurred; remembered."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from features.families.gabor import ORIENTATIONS, _energy, wavelength
 from features.families.measured import line_steps
-from features.kernels import contrast, difference, extremes, quantise, smooth
+from features.kernels import contrast, difference, edges, extremes, quantise, smooth
 from features.scene import Canvas, Scene, half_gaussian
 
 SHAPES = [(1, 1), (1, 9), (7, 1), (23, 31)]
@@ -41,11 +41,18 @@ def test_blur_is_scipys_gaussian(planes, sigma):
 
 
 @pytest.mark.parametrize("radius", [1, 3])
-@pytest.mark.parametrize("name", ["window_maximum", "window_minimum"])
-def test_window_extreme_equals_its_twin(planes, name, radius):
+def test_window_extremes_equal_their_twins(planes, radius):
     out = np.empty_like(planes[0])
-    getattr(extremes, name)(planes[0], radius, np.empty_like(out), out)
-    np.testing.assert_array_equal(out, getattr(naive, name)(planes[0], radius).astype(np.float32))
+    extremes.window_maximum(planes[0], radius, np.empty_like(out), out)
+    np.testing.assert_array_equal(out, naive.window_maximum(planes[0], radius).astype(np.float32))
+    low = Canvas(scene_of(planes[0])).lowest(planes[0], radius)
+    np.testing.assert_array_equal(low, naive.window_minimum(planes[0], radius).astype(np.float32))
+
+
+def test_a_row_is_continued_by_its_ends():
+    line = np.empty(7, np.float32)
+    edges.repeat_ends(np.array([3, 1, 2], np.float32), 2, line)
+    assert line.tolist() == [3, 3, 3, 1, 2, 2, 2]
 
 
 def test_outside_envelope_equals_its_twin(planes):

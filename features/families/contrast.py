@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from features.column import Column
 from features.kernels.contrast import deviation, gradient_magnitude, hessian_eigenvalues, local_rank
 from features.kernels.difference import ratio
-from features.kernels.extremes import window_maximum, window_minimum
 from features.scene import Canvas, reach_of
 
 __all__ = ["columns"]
@@ -143,9 +142,4 @@ def _rank(canvas: Canvas) -> Plane:
 
 def _extreme(canvas: Canvas, *, which: int) -> Plane:
     plane = canvas.blur("log_light", 1.0)
-    buffer, out = canvas.empty(), canvas.empty()
-    if which == 0:
-        window_minimum(plane, 4, buffer, out)
-        return plane - out
-    window_maximum(plane, 4, buffer, out)
-    return out - plane
+    return plane - canvas.lowest(plane, 4) if which == 0 else canvas.highest(plane, 4) - plane

@@ -20,7 +20,6 @@ from features.families.measured import (
     peak,
 )
 from features.kernels.difference import correlation, ratio
-from features.kernels.extremes import window_maximum
 from features.scene import Canvas, reach_of
 
 __all__ = ["columns"]
@@ -148,9 +147,7 @@ def _joint_edge(canvas: Canvas, *, sigma: float) -> Plane:
 
 
 def _joint_edge_peak(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
-    buffer, out = canvas.empty(), canvas.empty()
-    window_maximum(np.abs(_joint_edge(canvas, sigma=sigma)), radius, buffer, out)
-    return out
+    return canvas.highest(np.abs(_joint_edge(canvas, sigma=sigma)), radius)
 
 
 def _joint_outside(canvas: Canvas, *, sigma: float, radius: int) -> Plane:
@@ -171,9 +168,7 @@ def _joint_outside_local(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
 
 
 def _joint_outside_peak(canvas: Canvas, *, sigma: float, wide: float, radius: int) -> Plane:
-    buffer, out = canvas.empty(), canvas.empty()
-    window_maximum(_joint_outside_local(canvas, sigma=sigma, wide=wide), radius, buffer, out)
-    return out
+    return canvas.highest(_joint_outside_local(canvas, sigma=sigma, wide=wide), radius)
 
 
 def _joint_outside_mass(canvas: Canvas, *, sigma: float, local: float, wide: float) -> Plane:

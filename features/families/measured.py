@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from features.kernels.contrast import gradient_magnitude, hessian_eigenvalues
 from features.kernels.difference import line_extremes, outside_envelope, ratio
-from features.kernels.extremes import window_maximum, window_minimum
 from features.scene import Canvas
 
 __all__ = [
@@ -59,11 +58,8 @@ def local(canvas: Canvas, *, sigma: float, name: str = "ratio") -> Plane:
 
 def envelope(canvas: Canvas, value: str, around: str, sigma: float, radius: int) -> Plane:
     """`value` outside the range that `around` has within `radius`, both blurred by sigma."""
-    buffer, low, high, out = canvas.empty(), canvas.empty(), canvas.empty(), canvas.empty()
-    plane = canvas.blur(around, sigma)
-    window_minimum(plane, radius, buffer, low)
-    window_maximum(plane, radius, buffer, high)
-    outside_envelope(canvas.blur(value, sigma), low, high, out)
+    plane, out = canvas.blur(around, sigma), canvas.empty()
+    outside_envelope(canvas.blur(value, sigma), canvas.lowest(plane, radius), canvas.highest(plane, radius), out)
     return out
 
 
@@ -102,9 +98,7 @@ def lines(canvas: Canvas, *, half: int, which: int, name: str = "ratio") -> Plan
 
 def peak(canvas: Canvas, *, sigma: float, radius: int, name: str = "ratio") -> Plane:
     """Largest size of `local` within `radius`."""
-    buffer, out = canvas.empty(), canvas.empty()
-    window_maximum(np.abs(local(canvas, sigma=sigma, name=name)), radius, buffer, out)
-    return out
+    return canvas.highest(np.abs(local(canvas, sigma=sigma, name=name)), radius)
 
 
 def mean_local(canvas: Canvas, *, sigma: float, wide: float, name: str = "ratio") -> Plane:

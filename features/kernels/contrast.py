@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from features.kernels.edges import repeat_ends
+
 
 @njit(nogil=True, cache=True)
 def gradient_magnitude(src, out):
@@ -63,10 +65,7 @@ def local_rank(src, radius, out):
     rows, cols = src.shape
     padded = np.empty((rows, cols + 2 * radius), np.float32)
     for i in range(rows):
-        for j in range(radius):
-            padded[i, j] = src[i, 0]
-            padded[i, radius + cols + j] = src[i, cols - 1]
-        padded[i, radius : radius + cols] = src[i]
+        repeat_ends(src[i], radius, padded[i])
     share = np.float32(0.5 / ((2 * radius + 1) * (2 * radius + 1)))
     count = np.empty(cols, np.int32)
     for i in range(rows):

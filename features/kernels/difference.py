@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from features.kernels.edges import repeat_ends
+
 
 @njit(nogil=True, cache=True)
 def outside_envelope(value, low, high, out):
@@ -30,13 +32,8 @@ def tolerant_minimum(test_a, test_b, reference_a, reference_b, radius, out):
         line_b = test_b[i]
         for di in range(-radius, radius + 1):
             row = min(max(i + di, 0), rows - 1)
-            for j in range(radius):
-                padded_a[j] = reference_a[row, 0]
-                padded_b[j] = reference_b[row, 0]
-                padded_a[radius + cols + j] = reference_a[row, cols - 1]
-                padded_b[radius + cols + j] = reference_b[row, cols - 1]
-            padded_a[radius : radius + cols] = reference_a[row]
-            padded_b[radius : radius + cols] = reference_b[row]
+            repeat_ends(reference_a[row], radius, padded_a)
+            repeat_ends(reference_b[row], radius, padded_b)
             for k in range(2 * radius + 1):
                 shifted_a = padded_a[k:]
                 shifted_b = padded_b[k:]
@@ -98,10 +95,7 @@ def line_extremes(src, row_steps, col_steps, lowest, highest):
             reach = max(reach, abs(col_steps[o, p]))
     padded = np.empty((rows, cols + 2 * reach), np.float32)
     for i in range(rows):
-        for j in range(reach):
-            padded[i, j] = src[i, 0]
-            padded[i, reach + cols + j] = src[i, cols - 1]
-        padded[i, reach : reach + cols] = src[i]
+        repeat_ends(src[i], reach, padded[i])
     total = np.empty(cols, np.float32)
     share = np.float32(1.0 / points)
     for i in range(rows):

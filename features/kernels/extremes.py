@@ -1,7 +1,9 @@
-"""Minimum and maximum over a square window, edges repeated."""
+"""Maximum over a square window, edges repeated; the minimum is the maximum of the negative plane, negated."""
 
 import numpy as np
 from numba import njit
+
+from features.kernels.edges import repeat_ends
 
 
 @njit(nogil=True, cache=True)
@@ -10,10 +12,7 @@ def window_maximum(src, radius, buffer, out):
     rows, cols = src.shape
     line = np.empty(cols + 2 * radius, np.float32)
     for i in range(rows):
-        for j in range(radius):
-            line[j] = src[i, 0]
-            line[radius + cols + j] = src[i, cols - 1]
-        line[radius : radius + cols] = src[i]
+        repeat_ends(src[i], radius, line)
         target = buffer[i]
         for j in range(cols):
             target[j] = line[j]
@@ -29,30 +28,3 @@ def window_maximum(src, radius, buffer, out):
             below = buffer[min(i + k, rows - 1)]
             for j in range(cols):
                 target[j] = max(target[j], max(above[j], below[j]))
-
-
-@njit(nogil=True, cache=True)
-def window_minimum(src, radius, buffer, out):
-    """out[i, j] = min of src over |di| <= radius, |dj| <= radius; `buffer` has the shape of `out`."""
-    rows, cols = src.shape
-    line = np.empty(cols + 2 * radius, np.float32)
-    for i in range(rows):
-        for j in range(radius):
-            line[j] = src[i, 0]
-            line[radius + cols + j] = src[i, cols - 1]
-        line[radius : radius + cols] = src[i]
-        target = buffer[i]
-        for j in range(cols):
-            target[j] = line[j]
-        for k in range(1, 2 * radius + 1):
-            shifted = line[k:]
-            for j in range(cols):
-                target[j] = min(target[j], shifted[j])
-    for i in range(rows):
-        target = out[i]
-        target[:] = buffer[i]
-        for k in range(1, radius + 1):
-            above = buffer[max(i - k, 0)]
-            below = buffer[min(i + k, rows - 1)]
-            for j in range(cols):
-                target[j] = min(target[j], min(above[j], below[j]))

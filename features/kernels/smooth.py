@@ -7,6 +7,8 @@ added from the centre outwards in one fixed order, so that a tile gives the byte
 import numpy as np
 from numba import njit
 
+from features.kernels.edges import repeat_ends
+
 
 @njit(nogil=True, cache=True)
 def even_rows(src, taps, out):
@@ -15,10 +17,7 @@ def even_rows(src, taps, out):
     radius = taps.size - 1
     line = np.empty(cols + 2 * radius, np.float32)
     for i in range(rows):
-        for j in range(radius):
-            line[j] = src[i, 0]
-            line[radius + cols + j] = src[i, cols - 1]
-        line[radius : radius + cols] = src[i]
+        repeat_ends(src[i], radius, line)
         target = out[i]
         centre = line[radius:]
         weight = taps[0]
@@ -58,10 +57,7 @@ def odd_rows(src, taps, out):
     radius = taps.size - 1
     line = np.empty(cols + 2 * radius, np.float32)
     for i in range(rows):
-        for j in range(radius):
-            line[j] = src[i, 0]
-            line[radius + cols + j] = src[i, cols - 1]
-        line[radius : radius + cols] = src[i]
+        repeat_ends(src[i], radius, line)
         target = out[i]
         for j in range(cols):
             target[j] = np.float32(0.0)
