@@ -69,14 +69,29 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="pixelgbm", message="%(package)s %(version)s")
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """Find dirt, scratches and other defects pixel by pixel.
+
+    \b
+    Example, from nothing to a score:
+      pixelgbm synth data
+      pixelgbm train data --out model
+      pixelgbm tune model data --also dev
+      pixelgbm predict model data --split test --out predictions
+      pixelgbm score predictions data --truth data/truth
 
     Exit codes: 0 done or accepted; 1 the answer is no (rejected, problems found);
     2 something you can mend, told in one line.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _refuse_foreign_features() -> None:

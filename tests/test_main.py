@@ -62,6 +62,14 @@ def test_wrong_usage_is_one_line_and_exit_2(capsys, arguments):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_without_arguments_there_is_an_overview(capsys):
+    assert door.run([]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("Usage: pixelgbm")
+    assert all(name in out for name in door.COMMANDS)
+
+
 @pytest.mark.parametrize("name", door.COMMANDS)
 def test_every_command_has_help_with_an_example(capsys, name):
     assert door.run([name, "--help"]) == 0
