@@ -80,9 +80,7 @@ def main() -> None:
         print(table[-1])
     text = json.dumps({"command": f"--pairs {options.pairs} --seed {options.seed}", "levels": table}, indent=1)
     files.write_text(HERE / "registration.json", text + "\n")
-    lines = [
-        "| level | pairs | centred, px | registered, px | 90th percentile, px | aligned / no shift / mismatch |"
-    ]
+    lines = ["| level | pairs | centred, px | registered, px | 90th percentile, px | aligned / no shift / mismatch |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [
         f"| {t['level']} | {t['pairs']} | {t['before']} | {t['median']} | {t['p90']} | "
