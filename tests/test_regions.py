@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -66,6 +66,7 @@ def test_regions_are_the_8_connected_components(seed: int, share: float) -> None
     probability, planes = example(seed, share=share)
     table = table_of(probability, planes)
     expected, count = ndimage.label(probability >= 60, SQUARE)
+    assume(count <= regions.max_regions(probability.shape))  # beyond that the weakest are dropped: a test of its own
     assert len(table) == count
     np.testing.assert_array_equal(table.labels, expected)
     np.testing.assert_array_equal(table.area, np.bincount(expected.ravel(), minlength=count + 1)[1:])
