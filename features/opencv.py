@@ -22,7 +22,10 @@ def shrink(plane: Plane, factor: int) -> Plane:
 
 
 def wide_blur(plane: Plane, sigma: float) -> Plane:
-    """`blur` for sigma >= 8 or so, by way of a quarter of the resolution: within 1 % of the range, 20 times faster."""
+    """`blur` for sigma >= 8 or so, by way of a quarter of the resolution.
+
+    On six 390x390 photographs at sigma 12: 8 times faster, the largest gap 1.5 to 4 % of the range.
+    """
     if min(plane.shape) < 8:
         return blur(plane, sigma)
     return resize(blur(shrink(plane, 4), sigma / 4), *plane.shape)
