@@ -16,6 +16,8 @@ WINDOW = 36.0
 """Gaussian window of the fit, px: wide against dirt, narrow against the lamp's falloff."""
 ROUNDS = 3
 FOCUS_STEPS = (0.6, 0.9, 1.2)
+FURTHER_STEPS = (1.7, 2.3, 3.0)
+"""Tried one after the other where the largest step fits best, as long as each fits better."""
 
 
 def match_light(test: Plane, reference: Plane, covered: NDArray[np.bool_]) -> Plane:
@@ -66,7 +68,11 @@ def match_focus(test: Plane, reference: Plane) -> tuple[float, float]:
     strength = blur(d_row * d_row + d_col * d_col, 1.5)
     edges = strength >= np.quantile(strength[::2, ::2], 0.9)
     best, best_cost = (0.0, 0.0), _clipped(test - reference, edges)
-    for sigma in FOCUS_STEPS:
+    previous = 0.0
+    for sigma in (*FOCUS_STEPS, *FURTHER_STEPS):
+        if sigma > FOCUS_STEPS[-1] and max(best) < previous:
+            break
+        previous = sigma
         cost = _clipped(test - blur(reference, sigma), edges)
         if cost < 0.98 * best_cost:
             best, best_cost = (0.0, sigma), cost

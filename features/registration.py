@@ -1,14 +1,17 @@
 """Bringing a reference onto its image, and saying how far that can be trusted.
 
-The road is coarse to fine: normalised correlation at quarter resolution over the whole margin (a feature match where
-that is unsure), an affine and a projective step of enhanced correlation (Evangelidis and Psarakis 2008), then a smooth
-residual field by windowed, robust Lucas-Kanade steps, limited so that it cannot follow dirt. All of it works on
-high-passed, locally normalised luminance, blurred so that the picture is aligned and not the halftone.
+The road is coarse to fine: normalised correlation at quarter resolution over the whole margin, an affine and a
+projective step of enhanced correlation (Evangelidis and Psarakis 2008), then a smooth residual field by windowed,
+robust Lucas-Kanade steps, limited so that it cannot follow dirt. All of it works on high-passed, locally normalised
+luminance, blurred so that the picture is aligned and not the halftone. Where that does not settle, screens too wide for
+the blur are taken out of the spectrum, and the correlation is repeated over scales and turns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +36,32 @@ GAIN = 0.01
 """What a warp with more freedom must gain in correlation to be preferred."""
 TRUSTED = 0.15
 """Correlation of the signatures from which a warp is believed and refined."""
+UNSURE = 0.35
+"""Coarse correlation over scales and turns below which features are matched, too."""
+SETTLED = 0.45
+"""Correlation of the signatures from which no other start is tried."""
+RIVAL = 0.8
+"""A second place with this share of the best coarse correlation makes the first one doubtful."""
+SCALES = tuple(float(s) for s in np.geomspace(0.66, 1.52, 22))
+"""Searched one by one; 4 % apart, half of which enhanced correlation bridges with ease."""
+TURNS = (-1.6, 1.6)
+"""Searched beside 0 at the best scales, degrees."""
+UNANSWERED = 0.4
+"""Correlation below which it is asked whether the place found is better than its surroundings."""
+OUTSTANDING = 3.5
+"""Deviations by which it must be. True pairs below `UNANSWERED` start at 5; those that do not have no structure."""
+STRUCTURE = 0.25
+"""Coarse structure against fine; a camera's noise, interpolated, reaches 0.21."""
+PLAIN = 3.0
+"""Structure that plainly stands above all noise, so that two shots of it must agree ..."""
+CONTRADICTED = 0.55
+"""... by this much; true pairs with it start at 0.68 (extreme light) and 0.81 (others), wrong ones end at 0.41."""
+WANDERING = 0.6
+"""Last residual step, px, of scenes that only look alike; true pairs stay below 0.4, but for one of 1,090 with 0.52."""
+FARTHEST = 45.0
+"""Largest believable shift, px, besides what the sizes of image and reference leave open."""
+ORDINARY = (0.08, 30.0)
+"""Change of scale or turn, radians, and shift, px, beyond which a warp is only believed where it settles."""
 SHRINK = 4
 WINDOWS = (24.0, 16.0, 12.0)
 """Gaussian windows, px, of the residual steps: too wide to follow a piece of dirt."""
@@ -104,20 +133,22 @@ def register(test: NDArray[np.generic], reference: NDArray[np.generic]) -> Regis
     centred = _translation((np.array(other_signature.shape) - np.array([rows, cols])) / 2.0)
     warp, trusted = centred, False
     if min(rows, cols) >= 32 and min(other_signature.shape) >= 32 and min(texture, other_texture) >= 0.04:
-        coarse = _coarse(signature, other_signature)
-        warp, trusted = _fine(signature, other_signature, coarse, centred, min(texture, other_texture))
+        warp, trusted = _fine(signature, other_signature, centred, min(texture, other_texture))
     row_map, col_map = _dense(warp, rows, cols)
     residual = 0.0
     if trusted:
         row_map, col_map, residual = _residual_field(signature, other_signature, row_map, col_map)
     covered = _covered(row_map, col_map, other_signature.shape)
     aligned = np.clip(remap(other, row_map, col_map), 0, 255)
-    correlation = _correlation(
-        signature,
-        remap(other_signature, row_map, col_map, cubic=False),
-        covered,
-    )
+    seen = remap(other_signature, row_map, col_map, cubic=False)
+    correlation = _correlation(signature, seen, covered)
     status = _status(image, aligned, covered, trusted, correlation, residual, min(texture, other_texture))
+    if status != "mismatch" and correlation < CONTRADICTED:
+        structure = max(_structure(luminance(p)) for p in (image, aligned))
+        # Two shots of one sheet agree best where they lie on each other, however faint what they share.
+        faint = structure >= STRUCTURE and correlation < UNANSWERED
+        if structure >= PLAIN or (faint and _peak(signature, np.where(covered, seen, 0)) < OUTSTANDING):
+            status = "mismatch"
     moved = warp @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
     home = centred @ np.array([(rows - 1) / 2, (cols - 1) / 2, 1.0])
     shift = float(np.hypot(*(moved[:2] / moved[2] - home[:2])))
@@ -136,7 +167,7 @@ def _signature(plane: Plane) -> tuple[Plane, float]:
     return np.asarray(high / (np.sqrt(energy) + floor), np.float32), texture
 
 
-def _translation(shift: NDArray[np.float64]) -> NDArray[np.float64]:
+def _translation(shift: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     warp = np.eye(3)
     warp[:2, 2] = shift
     return warp
@@ -154,15 +185,45 @@ def _swap(warp: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(warp[np.ix_(order, order)])
 
 
-def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]:
-    """Best shift at quarter resolution over the whole margin (at least 25 px each way), and its correlation."""
-    small, small_other = _shrunk(signature, 0.25), _shrunk(other, 0.25)
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A first guess: its warp, and the pair of signatures on which the affine step shall continue."""
+
+    warp: NDArray[np.float64]
+    image: Plane
+    reference: Plane
+
+
+def _other_starts(signature: Plane, other: Plane, texture: float) -> Iterator[_Start]:
+    """Further first guesses, the cheapest first: without screens, over scales and turns, by features."""
+    image, reference = _without_screen(signature), _without_screen(other)
+    small, small_other = _shrunk(image, 0.25), _shrunk(reference, 0.25)
+    if image is not signature or reference is not other:
+        yield _Start(_coarse(small, small_other)[0], image, reference)
+    searched, peak = _searched(small, small_other)
+    yield _Start(searched, image, reference)
+    if peak < UNSURE and texture >= 0.3:
+        matched = _by_features(image, reference)
+        if matched is not None:
+            yield _Start(matched, image, reference)
+
+
+def _surface(small: Plane, small_other: Plane) -> tuple[Plane, NDArray[np.int64]]:
+    """Normalised correlation of every place of `small` in `small_other`, at least 7 px beyond either's border."""
     pad = [max(7, (small.shape[axis] - small_other.shape[axis]) + 7) for axis in (0, 1)]
     wide = cv2.copyMakeBorder(small_other, pad[0], pad[0], pad[1], pad[1], cv2.BORDER_CONSTANT, value=0)
-    surface = cv2.matchTemplate(wide, small, cv2.TM_CCOEFF_NORMED)
+    return np.asarray(cv2.matchTemplate(wide, small, cv2.TM_CCOEFF_NORMED), np.float32), np.array(pad)
+
+
+def _coarse(small: Plane, small_other: Plane) -> tuple[NDArray[np.float64], bool]:
+    """Best shift over the whole margin (at least 25 px each way), and whether no other place rivals it.
+
+    Both at quarter resolution; the warp is at the full one.
+    """
+    surface, pad = _surface(small, small_other)
     # Where several places fit about as well (screens, plain grounds) the one nearest the centre is the likeliest.
     rows, cols = np.nonzero(surface >= float(surface.max()) - NEARLY)
-    middle = [(wide.shape[axis] - small.shape[axis]) / 2 for axis in (0, 1)]
+    middle = [(surface.shape[axis] - 1) / 2 for axis in (0, 1)]
     nearest = int(np.argmin((rows - middle[0]) ** 2 + (cols - middle[1]) ** 2))
     row, col = int(rows[nearest]), int(cols[nearest])
     while True:  # from there uphill, or a broad peak would be left at its foot
@@ -172,8 +233,56 @@ def _coarse(signature: Plane, other: Plane) -> tuple[NDArray[np.float64], float]
         if (top + int(step[0]), left + int(step[1])) == (row, col):
             break
         row, col = top + int(step[0]), left + int(step[1])
+    elsewhere = surface.copy()
+    elsewhere[max(row - 3, 0) : row + 4, max(col - 3, 0) : col + 4] = -1
     shift = 4.0 * (np.array([row, col], float) - pad)
-    return _translation(shift), float(surface[row, col])
+    return _translation(shift), float(elsewhere.max()) < RIVAL * float(surface[row, col])
+
+
+def _searched(small: Plane, small_other: Plane) -> tuple[NDArray[np.float64], float]:
+    """The similarity of the best correlation over `SCALES` and, at the three best of them, `TURNS`; its correlation.
+
+    Both planes at quarter resolution, the warp at the full one.
+    """
+
+    def tried(scale: float, turn: float) -> tuple[float, float, float, NDArray[np.float64]]:
+        along, across = scale * np.cos(np.radians(turn)), scale * np.sin(np.radians(turn))
+        linear = np.array([[along, -across], [across, along]])
+        size = [max(8, round(n * scale)) for n in small.shape]
+        # Centre on centre: `small` is drawn at the size it has in the reference.
+        offset = (np.array(size) - 1) / 2 - linear @ ((np.array(small.shape) - 1) / 2)
+        matrix = _swap(np.vstack([np.column_stack([linear, offset]), [0, 0, 1]]))[:2]
+        drawn = cv2.warpAffine(small, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
+        surface, pad = _surface(np.asarray(drawn, np.float32), small_other)
+        row, col = np.unravel_index(int(np.argmax(surface)), surface.shape)
+        warp = np.vstack([np.column_stack([linear, offset + np.array([row, col]) - pad]), [0, 0, 1]])
+        return float(surface[row, col]), scale, turn, warp
+
+    straight = sorted((tried(scale, 0.0) for scale in SCALES), key=lambda found: -found[0])
+    turned = [tried(found[1], turn) for found in straight[:3] for turn in TURNS]
+    best = max([straight[0], *turned], key=lambda found: found[0])
+    quarter = np.array([[0.25, 0, -0.375], [0, 0.25, -0.375], [0, 0, 1]])  # centres of four pixels by four
+    return np.linalg.inv(quarter) @ best[3] @ quarter, best[0]
+
+
+def _without_screen(signature: Plane) -> Plane:
+    """`signature` without the lines of a halftone in its spectrum; the same object where there are none.
+
+    A line stands twenty times above the mean power around it, at periods of 2 to 24 px. Pictures have broad spectra:
+    what is cut, Gaussian notches of 3 bins, costs them little.
+    """
+    rows, cols = signature.shape
+    window = np.outer(np.hanning(rows), np.hanning(cols)).astype(np.float32)
+    power = np.abs(np.fft.fft2(signature * window)).astype(np.float32) ** 2
+    frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(cols)[None, :])
+    power[frequency < 1 / 24] = 0
+    around = blur(np.fft.fftshift(power).astype(np.float32), 6.0)
+    lines = (np.fft.fftshift(power) > 20 * around) & (np.fft.fftshift(frequency) >= 1 / 24)
+    if not lines.any():
+        return signature
+    notches = blur(lines.astype(np.float32), 3.0) * np.float32(2 * np.pi * 9)
+    keep = np.fft.ifftshift(1 - np.minimum(notches, 1))
+    return np.ascontiguousarray(np.fft.ifft2(np.fft.fft2(signature) * keep).real, np.float32)
 
 
 def _by_features(signature: Plane, other: Plane) -> NDArray[np.float64] | None:
@@ -219,30 +328,74 @@ def _ecc(
 
 
 def _fine(
-    signature: Plane,
-    other: Plane,
-    coarse: tuple[NDArray[np.float64], float],
-    centred: NDArray[np.float64],
-    texture: float,
+    signature: Plane, other: Plane, centred: NDArray[np.float64], texture: float
 ) -> tuple[NDArray[np.float64], bool]:
     """The refined warp, and whether it is better than laying centre on centre."""
-    start, peak = coarse
-    if peak < 0.35 and texture >= 0.3:
-        matched = _by_features(signature, other)
-        start = start if matched is None else matched
     best, best_score = centred, _score(signature, other, centred)
-    for motion, iterations, factor in ((cv2.MOTION_AFFINE, 40, 0.5), (cv2.MOTION_HOMOGRAPHY, 15, 1.0)):
-        found = _ecc(signature, other, start, motion=motion, iterations=iterations, factor=factor)
-        far = found is None or _corner_move(signature.shape, start, found) > CORNER_LIMIT
-        for candidate in [start] if far or found is None else [start, found]:
+
+    def tried(start: _Start, gain: float) -> None:
+        nonlocal best, best_score
+        found = _ecc(start.image, start.reference, start.warp, motion=cv2.MOTION_AFFINE, iterations=40, factor=0.5)
+        for candidate in _believable(signature.shape, start.warp, found, centred):
             score = _score(signature, other, candidate)
-            if score > best_score + (GAIN if motion == cv2.MOTION_HOMOGRAPHY else 0.0):
+            if score > best_score + gain:
                 best, best_score = candidate, score
-        start = best
+
+    shift, alone = _coarse(_shrunk(signature, 0.25), _shrunk(other, 0.25))
+    tried(_Start(shift, signature, other), 0.0)
+    if not alone or not _settled(signature, other, best, best_score):
+        for start in _other_starts(signature, other, texture):
+            tried(start, 2 * GAIN)
+            if _settled(signature, other, best, best_score):
+                break
+    found = _ecc(signature, other, best, motion=cv2.MOTION_HOMOGRAPHY, iterations=15, factor=1.0)
+    for candidate in _believable(signature.shape, best, found, centred)[1:]:
+        score = _score(signature, other, candidate)
+        if score > best_score + GAIN:
+            best, best_score = candidate, score
+    # With scales and turns to choose from, two texts always find some agreement.
+    if _extraordinary(signature.shape, best, centred) and not _settled(signature, other, best, best_score):
+        best, best_score = centred, _score(signature, other, centred)
     trusted = best_score >= TRUSTED
     if not trusted and _corner_move(signature.shape, centred, best) > CORNER_LIMIT / 2:
         best = centred
     return best, trusted
+
+
+def _settled(signature: Plane, other: Plane, warp: NDArray[np.float64], score: float) -> bool:
+    """Whether no better place is to be expected: much agreement, or faint agreement at exactly this place."""
+    if score >= SETTLED:
+        return True
+    row_map, col_map = _dense(warp, *signature.shape)
+    seen = remap(other, row_map, col_map, cubic=False)
+    return _peak(signature, np.where(_covered(row_map, col_map, other.shape), seen, 0)) >= 2 * OUTSTANDING
+
+
+def _believable(
+    shape: tuple[int, ...], start: NDArray[np.float64], found: NDArray[np.float64] | None, centred: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Of a start and what became of it: those that a second shot of the same sheet can have."""
+    near = found is not None and _corner_move(shape, start, found) <= CORNER_LIMIT
+    candidates = [start, found] if near and found is not None else [start]
+    return [c for c in candidates if _possible(shape, c, centred)]
+
+
+def _possible(shape: tuple[int, ...], warp: NDArray[np.float64], centred: NDArray[np.float64]) -> bool:
+    """Whether a warp keeps to scales of 0.6 to 1.7, about the same both ways, and to `FARTHEST` at the centre."""
+    centre = np.array([(shape[0] - 1) / 2, (shape[1] - 1) / 2, 1.0])
+    margin = float(np.abs(centred[:2, 2]).max())
+    moved, home = warp @ centre, centred @ centre
+    stretch = np.linalg.svd(warp[:2, :2] / moved[2], compute_uv=False)
+    if stretch[0] > 1.15 * stretch[1] or not 0.6 <= stretch[1] <= stretch[0] <= 1.7:
+        return False
+    return bool(np.hypot(*(moved[:2] / moved[2] - home[:2])) <= FARTHEST + margin)
+
+
+def _extraordinary(shape: tuple[int, ...], warp: NDArray[np.float64], centred: NDArray[np.float64]) -> bool:
+    centre = np.array([(shape[0] - 1) / 2, (shape[1] - 1) / 2, 1.0])
+    moved, home = warp @ centre, centred @ centre
+    bend = float(np.abs(warp[:2, :2] / moved[2] - np.eye(2)).max())
+    return bend > ORDINARY[0] or float(np.hypot(*(moved[:2] / moved[2] - home[:2]))) > ORDINARY[1]
 
 
 def _corner_move(shape: tuple[int, ...], one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
@@ -322,6 +475,33 @@ def _voted(votes: Plane, window: float) -> Plane:
     return blur(shrink(votes, SHRINK), window / SHRINK)
 
 
+def _peak(signature: Plane, seen: Plane) -> float:
+    """How far, in deviations, the correlation of two signatures at hand exceeds that of other shifts up to 24 px.
+
+    At half resolution; infinite for images too small to be shifted that far.
+    """
+    reach, near = 12, 4
+    one, two = (np.clip(shrink(np.asarray(p, np.float32), 2), -2.5, 2.5) for p in (signature, seen))
+    if min(one.shape) < 4 * reach:
+        return float("inf")
+    core = np.ascontiguousarray(one[reach:-reach, reach:-reach])
+    surface = np.asarray(cv2.matchTemplate(two, core, cv2.TM_CCOEFF_NORMED), np.float64)
+    here = float(surface[reach - 1 : reach + 2, reach - 1 : reach + 2].max())
+    best = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    others = np.ones(surface.shape, np.bool_)
+    for row, col in ((int(best[0]), int(best[1])), (reach, reach)):
+        others[max(row - near, 0) : row + near + 1, max(col - near, 0) : col + near + 1] = False
+    return (here - float(surface[others].mean())) / (float(surface[others].std()) + 1e-6)
+
+
+def _structure(light: Plane) -> float:
+    """Median size of what lies between 3 and 12 px, against what lies below 1 px; 0 where it is below half a level."""
+    coarse = (blur(light, 3.0) - wide_blur(light, 12.0))[::2, ::2]
+    fine = (light - blur(light, 0.8))[::2, ::2]
+    medians = [1.4826 * float(np.median(np.abs(p - np.median(p)))) for p in (coarse, fine)]
+    return medians[0] / max(medians[1], 0.3) if medians[0] >= 0.5 else 0.0
+
+
 def _status(
     image: NDArray[np.float32],
     aligned: NDArray[np.float32],
@@ -348,7 +528,8 @@ def _status(
     agrees = _correlation(coarse, coarse_other, covered) >= 0.5
     # Residual steps on another scene keep wandering; on two shots of one sheet they settle below a quarter of a pixel.
     unlike = correlation < 0.2 or (correlation < 0.4 and residual > 0.4)
-    other_structure = texture >= 0.3 and unlike and strong and not agrees
+    wandering = correlation < 0.75 and residual > WANDERING
+    other_structure = texture >= 0.3 and strong and (wandering or (unlike and not agrees))
     other_colour = correlation < 0.5 and balance > 0.25
     other_tone = correlation < 0.2 and float(np.abs(gains).max()) > 0.5
     if other_structure or other_colour or other_tone:

@@ -13,6 +13,7 @@ from features.kernels.smooth import even_columns, even_rows
 from features.opencv import blur
 from features.photometry import match_focus, match_light
 from features.registration import Quality, luminance, register, to_float
+from features.trust import trust
 
 __all__ = ["MEASURES", "Canvas", "Scene", "half_gaussian", "prepare", "reach_of"]
 
@@ -47,7 +48,8 @@ class Scene:
     `green`, `blue`; with a reference also `reference_...` of each and their differences `difference` (grey levels) and
     `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
     inverse square of its own noise, for blue was smoothed and is often the quietest witness; `joint_test` and
-    `joint_reference` are its two sides. covered: (rows, cols) bool, where the reference shows anything.
+    `joint_reference` are its two sides. With a reference also `trust`, 0..1: how far a difference can be believed.
+    covered: (rows, cols) bool, where the reference shows anything.
     """
 
     planes: dict[str, Plane]
@@ -153,6 +155,7 @@ def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *,
     for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
     planes = _compared(image, _blurred(tests, for_test), _blurred(references, for_reference), colour)
     planes |= _joint(planes, covered, colour, blue)
+    planes["trust"] = trust(planes["focused_light"], planes["reference_light"], registration.field, reference.shape)
     return Scene(planes, covered, colour, registration.quality, _measures(planes, covered, registration.quality))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from features import FeatureError, register
+from features.photometry import match_focus
 from features.registration import to_float
 
 SIDE, WIDE = 240, 320
@@ -76,6 +77,70 @@ def test_a_change_of_scale_is_found(scale):
     assert error_of(found, where, 400, scene.shape[0]) < 0.5
 
 
+@pytest.mark.parametrize(
+    "view", [{"scale": 0.72}, {"scale": 1.38}, {"scale": 0.85, "turn": 2.0, "shift": (9.0, -14.0)}]
+)
+def test_a_faint_picture_at_another_scale_is_found(view):
+    """Noise as strong as the picture: features have nothing to hold on to, correlation has."""
+    scene = 128 + (photograph(9, 560) - 128) * np.float32(0.08)
+    test, where = shot(scene, side=SIDE, **view)
+    reference, _ = shot(scene, side=400, seed=1)
+    found = register(test, reference)
+    assert found.quality.status == "aligned"
+    assert error_of(found, where, 400, scene.shape[0]) < 1.0
+
+
+def test_what_lies_beyond_the_reference_is_not_covered():
+    scene = photograph(10, 560)
+    test, where = shot(scene, side=SIDE, scale=1.4)
+    reference, _ = shot(scene, side=300, seed=1)
+    found = register(test, reference)
+    assert error_of(found, where, 300, scene.shape[0]) < 0.5
+    truth = where - (scene.shape[0] - 300) / 2
+    deep, outside = ((truth > 2) & (truth < 297)).all(0), ((truth < -3) | (truth > 302)).any(0)
+    assert outside.mean() > 0.1
+    assert found.covered[deep].all() and not found.covered[outside].any()
+
+
+def screened(scene, period, *, strength=45.0):
+    """`scene` printed with a chequered screen, turned by 20 degrees, of that period in px."""
+    r, c = np.mgrid[0 : scene.shape[0], 0 : scene.shape[1]].astype(np.float32)
+    angle, step = np.radians(20), 2 * np.pi / period
+    along, across = np.cos(angle) * r + np.sin(angle) * c, -np.sin(angle) * r + np.cos(angle) * c
+    dots = np.cos(step * along) + np.cos(step * across)
+    return np.clip(scene + np.float32(strength / 2) * dots[..., None].astype(np.float32), 0, 255)
+
+
+@pytest.mark.parametrize("period", [3.0, 5.0, 8.0, 12.0])
+@pytest.mark.parametrize("view", [{"shift": (13.0, -17.0)}, {"shift": (4.0, 6.0), "scale": 0.9}], ids=["far", "scaled"])
+def test_content_is_aligned_and_not_the_screen(period, view):
+    scene = screened(100 + (photograph(11, 520) - 128) * np.float32(0.35), period)
+    test, where = shot(scene, side=SIDE, **view)
+    reference, _ = shot(scene, side=400, seed=1)
+    found = register(test, reference)
+    assert found.quality.status == "aligned"
+    assert error_of(found, where, 400, scene.shape[0]) < 0.5
+
+
+def test_a_screen_alone_is_not_shifted_by_many_periods():
+    scene = screened(np.full((520, 520, 3), 130, np.float32), 9.0)
+    test, _ = shot(scene, side=SIDE, shift=(1.0, 1.0))
+    reference, _ = shot(scene, side=400, seed=1)
+    assert register(test, reference).quality.shift < 9.0
+
+
+@pytest.mark.parametrize(("gain", "blur"), [(0.4, 0.0), (1.5, 0.0), (1.0, 3.0)])
+def test_light_and_focus_do_not_move_the_picture(gain, blur):
+    scene = photograph(12) * np.float32(0.6)
+    test, where = shot(scene, side=SIDE, shift=(1.5, -2.5), gain=gain)
+    if blur:
+        test = cv2.GaussianBlur(test, (0, 0), blur)
+    reference, _ = shot(scene, side=WIDE, seed=1)
+    found = register(test, reference)
+    assert found.quality.status == "aligned"
+    assert error_of(found, where, WIDE, scene.shape[0]) < 0.35
+
+
 def test_dirt_does_not_bend_the_field():
     scene = photograph(4)
     test, where = shot(scene, side=SIDE, shift=(1.0, 1.0), wave=0.3)
@@ -100,6 +165,29 @@ def test_another_scene_is_reported():
     test, _ = shot(photograph(5), side=SIDE)
     reference, _ = shot(photograph(6), side=WIDE)
     assert register(test, reference).quality.status == "mismatch"
+
+
+@pytest.mark.parametrize("faint", [0.05, 0.1])
+def test_another_faint_scene_is_reported(faint):
+    scenes = [128 + (photograph(seed) - 128) * np.float32(faint) for seed in (13, 14)]
+    test, _ = shot(scenes[0], side=SIDE)
+    same, other = (shot(scene, side=WIDE, seed=1)[0] for scene in scenes)
+    assert register(test, same).quality.status == "aligned"
+    assert register(test, other).quality.status == "mismatch"
+
+
+def test_another_text_is_not_bent_into_place():
+    """With scales and turns to choose from, letters can be laid on other letters."""
+    sheets = []
+    for seed in (1, 2):
+        rng, sheet = np.random.default_rng(seed), np.full((520, 520, 3), 200, np.uint8)
+        for row in range(30, 520, 44):
+            word = "".join(chr(c) for c in rng.integers(65, 91, 24))
+            cv2.putText(sheet, word, (4, row), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (60, 60, 60), 3, cv2.LINE_AA)
+        sheets.append(sheet.astype(np.float32))
+    test, _ = shot(sheets[0], side=SIDE)
+    assert register(test, shot(sheets[0], side=400, seed=1)[0]).quality.status == "aligned"
+    assert register(test, shot(sheets[1], side=400, seed=1)[0]).quality.status == "mismatch"
 
 
 def test_another_solid_colour_is_reported():
@@ -144,3 +232,13 @@ def test_a_single_pixel_is_an_image():
 def test_other_arrays_are_refused(image, message):
     with pytest.raises(FeatureError, match=message):
         to_float(image)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.2, 2.6])
+def test_focus_is_matched_from_either_side(sigma):
+    plane = photograph(15)[..., 0].copy()
+    noisy = [plane + np.random.default_rng(seed).normal(0, 1, plane.shape).astype(np.float32) for seed in (1, 2)]
+    soft = cv2.GaussianBlur(noisy[0], (0, 0), sigma) if sigma else noisy[0]
+    for_test, for_reference = match_focus(soft, noisy[1])
+    assert for_test == 0 and for_reference == pytest.approx(sigma, abs=0.35)
+    assert match_focus(noisy[1], soft) == (for_reference, for_test)
