@@ -3,16 +3,17 @@
 Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 """
 
-from features.catalog import FAMILIES
+from features.catalog import EVIDENCE, FAMILIES
 from features.errors import FeatureError
-from features.extract import extract, sample_columns, strips
+from features.extract import extract, extract_scene, sample_columns, strips
 from features.registration import Quality, Registration, register
-from features.scene import MEASURES
+from features.scene import MEASURES, Scene, prepare
 from features.spec import BLUE_TREATMENTS, FeatureSpec
 from features.stack import FeatureStack, Quantizer, fit_quantizer
 
 __all__ = [
     "BLUE_TREATMENTS",
+    "EVIDENCE",
     "FAMILIES",
     "MEASURES",
     "FeatureError",
@@ -21,8 +22,11 @@ __all__ = [
     "Quality",
     "Quantizer",
     "Registration",
+    "Scene",
     "extract",
+    "extract_scene",
     "fit_quantizer",
+    "prepare",
     "register",
     "sample_columns",
     "strips",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from features.column import Family
-from features.families import colour, contrast, difference, gabor
+from features.families import colour, context, contrast, difference, gabor
 
-__all__ = ["FAMILIES"]
+__all__ = ["EVIDENCE", "FAMILIES"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -40,6 +40,16 @@ FAMILIES: dict[str, Family] = {
             "opponent colours: van de Sande, Gevers, Snoek 2010, doi:10.1109/TPAMI.2009.154",
             colour.columns,
         ),
+        Family(
+            "context",
+            "What did an earlier look say here and around, and how much of the dirt it found does this pixel show?",
+            ("components", "extremes", "smooth"),
+            "auto-context: Tu and Bai 2010, doi:10.1109/TPAMI.2009.186",
+            context.columns,
+        ),
     )
 }
 """Name -> family. A new family is one row here, one module in `families/`, its kernels and their slow twins."""
+
+EVIDENCE: tuple[str, ...] = tuple(name for name in FAMILIES if name != "context")
+"""The families that need nothing but the images: all that a first look can have."""

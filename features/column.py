@@ -19,7 +19,8 @@ class Column:
 
     name: unique in a specification. formula: in the notation of the catalogue. signed: whether values below zero
     mean something. reference: whether it needs one (without, every byte is 0, no evidence). colour: whether it
-    needs a colour image. reach: how far it looks, px. make: canvas -> (rows, cols) float32.
+    needs a colour image. prior: whether it reads an earlier look's map. reach: how far it looks, px. scale: of its
+    bytes where it is the same on all data, None where it is fitted. make: canvas -> (rows, cols) float32.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Column:
     make: Callable[[Canvas], NDArray[np.float32]]
     reference: bool = False
     colour: bool = False
+    prior: bool = False
+    scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

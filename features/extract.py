@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 from features.kernels.quantise import blank
-from features.scene import Canvas, Scene, prepare
+from features.prior import with_prior
+from features.scene import MEASURES, Canvas, Scene, prepare
 from features.spec import FeatureSpec
 from features.stack import FeatureStack, Quantizer
 
-__all__ = ["extract", "sample_columns", "strips"]
+__all__ = ["extract", "extract_scene", "sample_columns", "strips"]
 
 Tile = tuple[int, int, int, int]
 STRIP = 512
@@ -27,30 +28,70 @@ def extract(
     spec: FeatureSpec,
     quantizer: Quantizer,
     *,
+    prior: NDArray[np.uint8] | None = None,
     tiles: Sequence[Tile] | None = None,
     workers: int = 1,
 ) -> FeatureStack:
     """The byte planes of one image.
 
     test, reference: (rows, cols[, 3]) uint8 or uint16, channels R, G, B; the reference may have any size.
+    prior: (rows, cols) uint8, 255 x the probability an earlier look gave; needed by the context family only.
     tiles: (top, left, bottom, right), half-open; only these are filled, the rest stays 0. A tile has the bytes of the
     whole image. workers: threads over row bands; the bytes do not depend on their number.
     """
-    _check(spec, quantizer)
+    _check(spec, quantizer, prior)
     scene = prepare(test, reference, blue=spec.blue)
+    return extract_scene(scene, spec, quantizer, prior=prior, tiles=tiles, workers=workers)
+
+
+def extract_scene(
+    scene: Scene,
+    spec: FeatureSpec,
+    quantizer: Quantizer,
+    *,
+    prior: NDArray[np.uint8] | None = None,
+    known: FeatureStack | None = None,
+    tiles: Sequence[Tile] | None = None,
+    workers: int = 1,
+) -> FeatureStack:
+    """`extract` of a scene that is prepared already, so that several looks share its registration.
+
+    scene: of `prepare`, with `spec`'s treatment of blue. known: a stack of the same scene and tiles; columns of the
+    same name and byte scale are taken from it.
+    """
+    _check(spec, quantizer, prior)
+    if prior is not None and spec.needs_prior:
+        scene = with_prior(scene, prior)
     rows, cols = scene.planes["light"].shape
     if tiles is None:
         tiles = _bands(rows, cols, max(1, workers) if rows > 2 * STRIP or workers > 1 else 1)
     out = np.zeros((len(spec.table), rows, cols), np.uint8)
+    todo = _copy_known(known, spec, quantizer, out)
     jobs = [_inside(tile, rows, cols) for tile in tiles]
     if workers > 1 and len(jobs) > 1:
         with ThreadPoolExecutor(workers) as pool:
-            for future in [pool.submit(_fill, scene, spec, quantizer, tile, out) for tile in jobs]:
+            for future in [pool.submit(_fill, scene, spec, quantizer, tile, out, todo) for tile in jobs]:
                 future.result()
     else:
         for tile in jobs:
-            _fill(scene, spec, quantizer, tile, out)
-    return FeatureStack(out, spec.columns, scene.quality, scene.measures)
+            _fill(scene, spec, quantizer, tile, out, todo)
+    measures = {name: scene.measures[name] for name in MEASURES}
+    return FeatureStack(out, spec.columns, scene.quality, measures, quantizer.scales)
+
+
+def _copy_known(
+    known: FeatureStack | None, spec: FeatureSpec, quantizer: Quantizer, out: NDArray[np.uint8]
+) -> list[int]:
+    """Fill the planes that `known` holds already; the numbers of the columns that are left."""
+    places = {} if known is None else {pair: k for k, pair in enumerate(zip(known.names, known.scales, strict=False))}
+    left = []
+    for k, column in enumerate(spec.table):
+        place = None if column.prior else places.get((column.name, quantizer.scales[k]))
+        if known is None or place is None:
+            left.append(k)
+        else:
+            out[k] = known.planes[place]
+    return left
 
 
 def strips(
@@ -59,19 +100,24 @@ def strips(
     spec: FeatureSpec,
     quantizer: Quantizer,
     *,
+    prior: NDArray[np.uint8] | None = None,
     rows: int = STRIP,
 ) -> Iterator[tuple[slice, FeatureStack]]:
     """The same planes, `rows` rows at a time, for images whose whole stack would not fit in memory."""
-    _check(spec, quantizer)
+    _check(spec, quantizer, prior)
     if rows < 1:
         raise FeatureError(f"strips of {rows} rows; allowed: 1 or more")
     scene = prepare(test, reference, blue=spec.blue)
+    if prior is not None and spec.needs_prior:
+        scene = with_prior(scene, prior)
+    todo = range(len(spec.table))
+    measures = {name: scene.measures[name] for name in MEASURES}
     height, cols = scene.planes["light"].shape
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         out = np.zeros((len(spec.table), bottom - top, cols), np.uint8)
-        _fill(scene, spec, quantizer, (top, 0, bottom, cols), out, origin=(top, 0))
-        yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, scene.measures)
+        _fill(scene, spec, quantizer, (top, 0, bottom, cols), out, todo, origin=(top, 0))
+        yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, measures, quantizer.scales)
 
 
 def sample_columns(
@@ -80,7 +126,10 @@ def sample_columns(
     spec: FeatureSpec,
     pixels: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """The measured values at `pixels` (n, 2), as (n, columns) float32 with NaN for no evidence."""
+    """The measured values at `pixels` (n, 2), as (n, columns) float32 with NaN for no evidence.
+
+    Columns that read an earlier look's map have fixed scales and are not measured here.
+    """
     scene = prepare(test, reference, blue=spec.blue)
     shape = scene.planes["light"].shape
     if pixels.ndim != 2 or pixels.shape[1] != 2:
@@ -91,7 +140,7 @@ def sample_columns(
     values = np.full((len(pixels), len(spec.table)), np.nan, np.float32)
     at = (pixels[:, 0], pixels[:, 1])
     for k, column in enumerate(spec.table):
-        if (column.reference and scene.covered is None) or (column.colour and not scene.colour):
+        if column.prior or (column.reference and scene.covered is None) or (column.colour and not scene.colour):
             continue
         values[:, k] = column.make(canvas)[at]
         if column.reference and scene.covered is not None:
@@ -99,11 +148,13 @@ def sample_columns(
     return values
 
 
-def _check(spec: FeatureSpec, quantizer: Quantizer) -> None:
+def _check(spec: FeatureSpec, quantizer: Quantizer, prior: NDArray[np.uint8] | None) -> None:
     if quantizer.names != spec.columns:
         raise FeatureError(
             f"a quantizer of {len(quantizer.names)} columns for a specification of {len(spec.columns)} others"
         )
+    if spec.needs_prior and prior is None:
+        raise FeatureError("the context family reads the map of an earlier look, and none was given (prior=)")
 
 
 def _inside(tile: Tile, rows: int, cols: int) -> Tile:
@@ -125,10 +176,14 @@ def _fill(
     quantizer: Quantizer,
     tile: Tile,
     out: NDArray[np.uint8],
+    todo: Sequence[int],
     *,
     origin: tuple[int, int] = (0, 0),
 ) -> None:
-    """Compute one tile with its halo and write its core into `out`, whose first pixel is `origin` of the image."""
+    """Compute the columns `todo` of one tile with its halo and write their core into `out`.
+
+    origin: the place in the image of the first pixel of `out`.
+    """
     top, left, bottom, right = tile
     rows, cols = scene.planes["light"].shape
     halo = spec.reach
@@ -140,7 +195,8 @@ def _fill(
     target = (slice(top - origin[0], bottom - origin[0]), slice(left - origin[1], right - origin[1]))
     line = np.empty((bottom - top, right - left), np.uint8)
     covered = None if part.covered is None else np.ascontiguousarray(part.covered[core])
-    for k, column in enumerate(spec.table):
+    for k in todo:
+        column = spec.table[k]
         if (column.reference and covered is None) or (column.colour and not scene.colour):
             continue
         values = column.make(canvas)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from features.catalog import FAMILIES
+from features.catalog import EVIDENCE, FAMILIES
 from features.column import Column
 from features.errors import FeatureError
 
@@ -22,12 +22,12 @@ BLUE_TREATMENTS = ("match", "use", "drop")
 class FeatureSpec:
     """A frozen choice of columns.
 
-    families: names from `catalog.FAMILIES`. blue: "match" blurs red and green as the camera blurred blue before
-    colours are compared, "use" takes blue as it comes, "drop" leaves it out. scale: a factor on the sigmas; raise it
-    when defects are larger than some 20 px across.
+    families: names from `catalog.FAMILIES`; "context" reads an earlier look's map. blue: "match" blurs red and green
+    as the camera blurred blue before colours are compared, "use" takes blue as it comes, "drop" leaves it out. scale:
+    a factor on the sigmas; raise it when defects are larger than some 20 px across.
     """
 
-    families: tuple[str, ...] = tuple(FAMILIES)
+    families: tuple[str, ...] = EVIDENCE
     blue: str = "match"
     scale: float = 1.0
 
@@ -61,10 +61,19 @@ class FeatureSpec:
         """How far the widest column looks, px: the halo of a tile."""
         return max(column.reach for column in self.table)
 
+    @property
+    def needs_prior(self) -> bool:
+        """Whether a column reads an earlier look's map."""
+        return any(column.prior for column in self.table)
+
+    def with_context(self) -> FeatureSpec:
+        """The specification of a later look: the same evidence, and what the look before said."""
+        return self if "context" in self.families else replace(self, families=(*self.families, "context"))
+
     @cached_property
     def digest(self) -> str:
         """sha256 over names and formulae: two specifications with the same digest give the same bytes."""
-        rows = [(c.name, c.formula, c.signed, c.reach) for c in self.table]
+        rows = [(c.name, c.formula, c.signed, c.reach, c.scale) for c in self.table]
         return hashlib.sha256(json.dumps([rows, self.blue, self.scale]).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,4 +86,4 @@ class FeatureSpec:
         unknown = sorted(set(values) - {"families", "blue", "scale"})
         if unknown:
             raise FeatureError(f"unknown key {unknown[0]!r} in a feature specification; known: blue, families, scale")
-        return cls(**{**values, "families": tuple(values.get("families", tuple(FAMILIES)))})
+        return cls(**{**values, "families": tuple(values.get("families", EVIDENCE))})

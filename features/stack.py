@@ -23,14 +23,15 @@ FIT_QUANTILE = 0.95
 class FeatureStack:
     """planes: (columns, rows, cols) uint8, C-contiguous; byte 0 says no evidence, 1..255 is a value.
 
-    names: of the columns. quality: of the registration, None without a reference. measures: image-level numbers, the
-    keys always `features.MEASURES`.
+    names, scales: of the columns; equal names and scales are equal bytes. quality: of the registration, None without
+    a reference. measures: image-level numbers, the keys always `features.MEASURES`.
     """
 
     planes: NDArray[np.uint8]
     names: tuple[str, ...]
     quality: Quality | None
     measures: Mapping[str, float]
+    scales: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,17 @@ class Quantizer:
             out[:, k] = line[0]
         return out
 
+    def extended(self, spec: FeatureSpec) -> Quantizer:
+        """The quantizer of `spec`, whose further columns all have fixed scales; shared columns keep their bytes."""
+        known = dict(zip(self.names, self.scales, strict=True))
+        scales = []
+        for column in spec.table:
+            scale = known.get(column.name, column.scale)
+            if scale is None:
+                raise FeatureError(f"column {column.name!r} needs a scale fitted on data")
+            scales.append(scale)
+        return Quantizer(spec.columns, tuple(scales), tuple(column.signed for column in spec.table))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` reads them back exactly."""
         return {"names": list(self.names), "scales": list(self.scales), "signed": list(self.signed)}
@@ -84,13 +96,16 @@ class Quantizer:
 
 
 def fit_quantizer(values: NDArray[np.float32], spec: FeatureSpec) -> Quantizer:
-    """Scales from sampled pixels: per column the 95th percentile of |v| over the measured ones.
+    """Scales from sampled pixels: per column the 95th percentile of |v| over the measured ones, or its fixed scale.
 
     values: (n, columns) float32 from `sample_columns`, NaN where there is no evidence. A column without any evidence
     gets the scale 1. Scales are rounded to six significant digits, so that they survive text.
     """
     scales = []
-    for k in range(len(spec.table)):
+    for k, column in enumerate(spec.table):
+        if column.scale is not None:
+            scales.append(column.scale)
+            continue
         measured = np.abs(values[:, k][~np.isnan(values[:, k])].astype(np.float64))
         scale = float(np.quantile(measured, FIT_QUANTILE)) if measured.size else 1.0
         scales.append(float(f"{max(scale, 1e-6):.6g}"))

@@ -15,8 +15,8 @@ __all__ = ["BoosterConfig", "RunConfig", "SamplingConfig", "load_config"]
 
 _T = TypeVar("_T")
 
-PROFILES = ("fast",)
-"""The profiles that exist; `"best"` (two looks) is refused until it is true."""
+PROFILES = ("fast", "best")
+"""One look; or more, each later one reading the map of the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +95,16 @@ def _region_booster() -> BoosterConfig:
 class RunConfig:
     """Everything that decides what a training run gives, beside the data.
 
-    `folds` is the number of out-of-fold parts, made of whole groups. `profile`: `"fast"`, one look.
+    `folds` is the number of out-of-fold parts, made of whole groups. `profile`: `"fast"`, one look, or `"best"`, and
+    then `context_rounds` later looks at the pixels that the first gives at least `survivor_cut` (a probability, and
+    only where the search for the real cut starts).
     """
 
     seed: int = 0
     folds: int = 3
-    profile: str = "fast"
+    profile: str = "best"
+    context_rounds: int = 2
+    survivor_cut: float = 0.02
     features: FeatureSpec = field(default_factory=FeatureSpec)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     booster: BoosterConfig = field(default_factory=BoosterConfig)
@@ -109,8 +113,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         _within(self, "seed", 0, 2**31 - 1)
         _within(self, "folds", 2, 100)
-        if self.profile == "best":
-            raise ConfigError("profile 'best' (two looks) is not available in this version; known: 'fast'")
+        _within(self, "context_rounds", 1, 4)
+        _within(self, "survivor_cut", 0.0, 0.5)
+        if "context" in self.features.families:
+            raise ConfigError("[features]: the first look has no context; profile 'best' adds it to the later ones")
         if self.profile not in PROFILES:
             raise ConfigError(f"unknown profile {self.profile!r}; known: {', '.join(map(repr, PROFILES))}")
 

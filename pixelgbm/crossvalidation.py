@@ -15,7 +15,8 @@ from pixelgbm.datasets import Answer, data_digest
 from pixelgbm.errors import ConfigError, DatasetError
 from pixelgbm.evaluation import Scorecard, score
 from pixelgbm.groups import fold_table
-from pixelgbm.inspection import References, inspect_into
+from pixelgbm.inspection import inspect_into
+from pixelgbm.mapping import References
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, PredictionWriter, read_predictions
 from pixelgbm.records import Dataset

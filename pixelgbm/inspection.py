@@ -5,69 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features import FeatureError, FeatureStack, extract
+from features import FeatureError, Scene
 from pixelgbm import datasets, decision, regions
 from pixelgbm.calibration import Calibration
-from pixelgbm.errors import ModelError, PixelgbmError
-from pixelgbm.forest import Trees, predict_planes, predict_rows
-from pixelgbm.model import Head, Look, Model
+from pixelgbm.errors import PixelgbmError
+from pixelgbm.forest import Trees, predict_rows
+from pixelgbm.mapping import HeadMap, References, first_stack, map_head, prepare_pair
+from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
 from pixelgbm.threads import ordered_map
 
 __all__ = [
-    "byte_map",
-    "extract_stack",
-    "head_maps",
     "inspect_into",
     "inspect_many",
     "inspect_pair",
     "pair_flags",
-    "probability_map",
     "region_scores",
 ]
-
-References = Literal["use", "drop"]
-"""`"drop"` hides every reference, to see what an answer is worth without them."""
-
-
-def extract_stack(look: Look, pair: Pair, *, references: References = "use") -> FeatureStack:
-    """The byte planes of one pair as `look` wants them."""
-    reference = pair.reference if references == "use" else None
-    return extract(pair.test, reference, look.spec, look.quantizer)
-
-
-def probability_map(trees: Trees, stack: FeatureStack, ignore: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-    """(rows, cols) float32 probability of a defect; 0 where `ignore` says that nothing is judged."""
-    probability = predict_planes(trees, stack.planes)
-    if ignore is not None:
-        probability[ignore] = 0
-    return probability
-
-
-def byte_map(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """255 x probability, rounded: what out-of-fold maps keep, and so what every decision is made on."""
-    levels: NDArray[np.uint8] = np.rint(probability * np.float32(255)).astype(np.uint8)
-    return levels
-
-
-def head_maps(
-    model: Model, pair: Pair, *, references: References = "use"
-) -> tuple[FeatureStack, dict[str, NDArray[np.float32]]]:
-    """The planes of the last look and, per head, the (rows, cols) float32 probability map.
-
-    The only place that goes through the looks of a model.
-    """
-    if len(model.looks) != 1:
-        raise ModelError(f"the model has {len(model.looks)} looks; this version applies exactly one")
-    stack = extract_stack(model.looks[0], pair, references=references)
-    maps = {head.name: probability_map(head.boosters[0], stack, pair.ignore) for head in model.heads}
-    return stack, maps
 
 
 def region_scores(
@@ -93,21 +52,23 @@ def inspect_pair(
     A part is accepted when no head keeps a region. `min_size` (px) replaces the rule's minimum area:
     raise it when defects below a size do not matter to the customer.
     """
-    stack, maps = head_maps(model, pair, references=references)
+    scene = prepare_pair(model.looks[0], pair, references=references)
+    stack = first_stack(model.looks[0], scene)
     masks: dict[str, NDArray[np.bool_]] = {}
+    maps: dict[str, NDArray[np.float32]] = {}
     found: list[Region] = []
     for head in model.heads:
-        masks[head.name], kept = _decide(head, maps[head.name], stack, min_size=min_size)
+        mapped = map_head(model.looks, head, scene, pair.ignore, first=stack)
+        maps[head.name] = mapped.probability
+        masks[head.name], kept = _decide(head, mapped, min_size=min_size)
         found.extend(kept)
-    flags = pair_flags(pair, stack, references=references)
+    flags = pair_flags(pair, scene, references=references)
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
 
 
-def _decide(
-    head: Head, probability: NDArray[np.float32], stack: FeatureStack, *, min_size: int | None
-) -> tuple[NDArray[np.bool_], list[Region]]:
+def _decide(head: Head, mapped: HeadMap, *, min_size: int | None) -> tuple[NDArray[np.bool_], list[Region]]:
     """The final mask of one head and its kept regions."""
-    levels = byte_map(probability)
+    levels, stack = mapped.levels, mapped.stack
     candidates = regions.candidate_mask(levels, low=head.rule.low, operation=head.rule.operation)
     table = regions.measure(levels, candidates, stack.planes, stack.measures, column_names=stack.names)
     scores = region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
@@ -127,12 +88,12 @@ def _decide(
     ]
 
 
-def pair_flags(pair: Pair, stack: FeatureStack, *, references: References = "use") -> tuple[str, ...]:
+def pair_flags(pair: Pair, scene: Scene, *, references: References = "use") -> tuple[str, ...]:
     """What a person should know about the answer: a missing or wrong reference, what the reader changed."""
     flags = []
     if pair.reference is None or references == "drop":
         flags.append("no reference")
-    elif stack.quality is not None and stack.quality.status == "mismatch":
+    elif scene.quality is not None and scene.quality.status == "mismatch":
         flags.append("reference mismatch")
     return (*flags, *pair.notes)
 

@@ -62,7 +62,7 @@ class Head:
 class Model:
     """All that prediction needs.
 
-    layout, metric: names of the data set's layout and metric. profile: "fast" (one look) or "best" (two).
+    layout, metric: names of the data set's layout and metric. profile: "fast" (one look) or "best" (more).
     training: JSON-ready provenance (seed, configuration, data digest, counts). Raises ModelError when the parts do
     not fit together: boosters of other columns, a booster missing for a look, a head named twice.
     """
@@ -82,6 +82,10 @@ class Model:
             raise ModelError(f"heads must have distinct names, got {', '.join(names)}")
         for number, look in enumerate(self.looks, 1):
             _check_columns(look.quantizer.names, look.spec.columns, where=f"look {number}: the quantizer")
+        if len({look.spec.blue for look in self.looks}) > 1:
+            raise ModelError("the looks of a model must treat blue alike: they share one registered pair")
+        if self.looks[0].spec.needs_prior:
+            raise ModelError("the first look reads the map of an earlier one, and there is none")
         for head in self.heads:
             if len(head.boosters) != len(self.looks):
                 raise ModelError(f"head {head.name}: {len(head.boosters)} boosters for {len(self.looks)} looks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,12 +19,15 @@ MARGIN = 6
 TINY = RunConfig(
     seed=1,
     folds=2,
+    profile="fast",
     sampling=SamplingConfig(
         positives=150, negatives=250, mining_trees=5, reference_dropout=0.2, quantizer_images=4, quantizer_pixels=300
     ),
     booster=BoosterConfig(trees=15, num_leaves=8, learning_rate=0.2, min_data_in_leaf=10),
     region_booster=BoosterConfig(trees=10, num_leaves=4, learning_rate=0.2, min_data_in_leaf=3),
 )
+
+TINY_BEST = replace(TINY, profile="best")
 
 
 def labelled(number: int, *, split: str = "train", clean: bool | None = None) -> Labelled:

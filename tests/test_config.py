@@ -58,8 +58,9 @@ def test_families_may_be_chosen(tmp_path: Path) -> None:
         ('[features]\nfamilies = "colour"\n', r"\[features\]: families must be a list, got 'colour'"),
         ("[features]\nfamilies = [3]\n", r"\[features\]: families\[0\] must be a text, got 3"),
         ('[features]\nblue = "maybe"\n', r"run\.toml: \[features\]: .*maybe"),
-        ('profile = "best"\n', r"run\.toml: profile 'best' \(two looks\) is not available in this version"),
-        ('profile = "slow"\n', r"run\.toml: unknown profile 'slow'; known: 'fast'"),
+        ('[features]\nfamilies = ["context"]\n', r"run\.toml: \[features\]: the first look has no context"),
+        ("context_rounds = 9\n", r"context_rounds must lie in 1\.\.4, got 9"),
+        ('profile = "slow"\n', r"run\.toml: unknown profile 'slow'; known: 'fast', 'best'"),
         ("seed = \n", r"run\.toml: not TOML: "),
     ],
 )

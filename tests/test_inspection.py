@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pixelgbm import datasets, training
-from pixelgbm.errors import ModelError
-from pixelgbm.inspection import byte_map, head_maps, inspect_into, inspect_many, inspect_pair
+from pixelgbm.inspection import inspect_into, inspect_many, inspect_pair
+from pixelgbm.mapping import byte_map
 from pixelgbm.model import Model, read_model, write_model
 from pixelgbm.predictions import PredictionWriter, read_predictions
 from pixelgbm.records import Dataset, Inspection, Pair
@@ -98,8 +98,8 @@ def test_decisions_are_made_on_bytes(model: Model) -> None:
     low = replace(head.rule, region_cut=-1.0, min_area=0, fill_holes=False)
     model = replace(model, heads=(replace(head, rule=low),))
     pair = labelled(1).pair
-    _, maps = head_maps(model, pair)
-    assert np.array_equal(inspect_pair(model, pair).masks["dirt"], byte_map(maps["dirt"]) >= low.low)
+    inspection = inspect_pair(model, pair)
+    assert np.array_equal(inspection.masks["dirt"], byte_map(inspection.probabilities["dirt"]) >= low.low)
 
 
 def test_a_larger_minimum_size_only_removes_regions(model: Model, data: Dataset) -> None:
@@ -165,13 +165,6 @@ def test_a_folder_is_filled_and_its_failures_are_returned(model: Model, tmp_path
     assert set(failures) == set(predictions.failures) == {names[2]}
     expected, _ = _all(model, data)
     assert np.array_equal(predictions.mask(names[1], "dirt"), expected[1].masks["dirt"])
-
-
-def test_more_looks_than_one_are_refused(model: Model) -> None:
-    head = model.heads[0]
-    two = replace(model, looks=model.looks * 2, heads=(replace(head, boosters=head.boosters * 2, survivor_cut=0.1),))
-    with pytest.raises(ModelError, match="2 looks; this version applies exactly one"):
-        inspect_pair(two, labelled(1).pair)
 
 
 def test_prediction_imports_neither_lightgbm_nor_optuna_nor_skimage(folder: Path, data: Dataset) -> None:

@@ -12,7 +12,7 @@ from pixelgbm import datasets, images, training
 from pixelgbm.config import RunConfig, SamplingConfig
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
-from pixelgbm.inspection import byte_map, extract_stack, probability_map
+from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
@@ -20,7 +20,8 @@ from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
 from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
-from tests.small_print import TINY, draw_contest, draw_manifest
+from pixelgbm.training.survivors import CUTS
+from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest
 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:
@@ -37,6 +38,38 @@ def trained(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "model"
     training.train(data, TINY, out=out)
     return out
+
+
+@pytest.fixture(scope="module")
+def trained_best(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("best") / "model"
+    training.train(data, TINY_BEST, out=out)
+    return out
+
+
+def test_two_workers_write_the_bytes_of_one_with_several_looks(
+    data: Dataset, trained_best: Path, tmp_path: Path
+) -> None:
+    training.train(data, TINY_BEST, out=tmp_path / "model", workers=2)
+    assert _bytes_of(tmp_path / "model") == _bytes_of(trained_best)
+    assert _bytes_of(maps_folder(tmp_path / "model")) == _bytes_of(maps_folder(trained_best))
+
+
+def test_later_looks_read_the_map_before_them_and_judge_survivors_only(data: Dataset, trained_best: Path) -> None:
+    model = read_model(trained_best)
+    assert model.profile == "best"
+    assert len(model.looks) == 1 + TINY_BEST.context_rounds
+    assert not model.looks[0].spec.needs_prior
+    assert all(look.spec.needs_prior for look in model.looks[1:])
+    head = model.heads[0]
+    assert head.survivor_cut in [byte / 255 for byte in CUTS]
+    pair = datasets.read_pair(data, next(s for s in data.samples if s.id == "1"))
+    scene = prepare_pair(model.looks[0], pair)
+    mapped = map_head(model.looks, head, scene, None, first=first_stack(model.looks[0], scene))
+    kept = survivors(mapped.first, head.survivor_cut, None)
+    assert 0 < kept.mean() < 1
+    assert mapped.levels[~kept].max() == 0
+    assert mapped.levels.max() > 128
 
 
 def test_two_workers_write_the_bytes_of_one(data: Dataset, trained: Path, tmp_path: Path) -> None:
@@ -107,7 +140,9 @@ def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:
     assert len(again) == round(TINY.sampling.reference_dropout * 12)
     assert again == [v.sample.id for v in make_plan(data, TINY, workers=2, progress=None).views if v.hide_reference]
     look = fit_look(data, plan, TINY, workers=1, progress=None)
-    rows = collect_rows(data, plan, look, TINY, boosters=None, workers=1, progress=None)["dirt"]
+    rows = collect_rows(data, plan, (look,), TINY, chains=None, stage="round-1", label="", workers=1, progress=None)[
+        "dirt"
+    ]
     reference_columns = [k for k, column in enumerate(look.spec.table) if column.reference]
     blank = (rows.planes[:, reference_columns] == 0).all(axis=1).sum()
     assert blank >= len(again) * TINY.sampling.negatives
@@ -139,10 +174,11 @@ def test_dev_tables_have_one_row_of_images_per_labelled_sample(trained: Path, tm
     assert np.array_equal(one.score, two.score)
     assert np.array_equal(one.tp, two.tp)
     pair = datasets.read_pair(dev, dev.samples[1])
-    stack = extract_stack(model.looks[0], pair)
-    levels = byte_map(probability_map(model.heads[0].boosters[0], stack, None))
+    scene = prepare_pair(model.looks[0], pair)
+    first = first_stack(model.looks[0], scene)
+    mapped = map_head(model.looks, model.heads[0], scene, None, first=first)
     truth = datasets.read_truth(dev, dev.samples[1], (64, 64))["dirt"]
-    expected = measure_grid(1, levels, stack, truth)
+    expected = measure_grid(1, mapped.levels, mapped.stack, truth)
     assert np.array_equal(one.area[one.image == 1], expected.area)
 
 

@@ -10,6 +10,7 @@ from pixelgbm import inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
 from pixelgbm.datasets import LAYOUTS, data_digest
+from pixelgbm.mapping import References
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
 from pixelgbm.records import Dataset
@@ -59,7 +60,7 @@ def command(
     loaded = read_model(model)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
     say_excluded(console, dataset)
-    passes: list[tuple[Path, inspection.References]] = [(out, "use")]
+    passes: list[tuple[Path, References]] = [(out, "use")]
     if without_references:
         passes.append((out / WITHOUT_REFERENCES, "drop"))
     failures: dict[str, str] = {}
@@ -98,7 +99,7 @@ def _fill(
     dataset: Dataset,
     folder: Path,
     *,
-    references: inspection.References,
+    references: References,
     resume: bool,
     probabilities: bool,
     workers: int,

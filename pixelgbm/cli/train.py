@@ -21,7 +21,7 @@ __all__ = ["command"]
 @click.option("--out", type=PATH, required=True, metavar="MODEL", help="Folder of the model to write.")
 @click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
 @click.option("--split", "splits", multiple=True, default=("train",), show_default=True, help="Repeatable.")
-@click.option("--profile", help="'fast': one look.  [default: the config's]")
+@click.option("--profile", help="'fast': one look; 'best': more.  [default: the config's]")
 @data_options
 @workers_option
 @quiet_option

@@ -14,14 +14,15 @@ from pixelgbm import datasets
 from pixelgbm.config import RunConfig
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError
-from pixelgbm.inspection import byte_map, extract_stack, head_maps, probability_map, region_scores
+from pixelgbm.inspection import region_scores
+from pixelgbm.mapping import first_stack, map_head, prepare_pair
 from pixelgbm.mapstore import MapWriter, Tables, maps_folder, write_store
-from pixelgbm.model import Head, Look, Model, write_model
+from pixelgbm.model import Head, Model, write_model
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.candidates import Candidates, RegionStage, fit_region_stage, joined, measure_grid
-from pixelgbm.training.pixels import FoldBoosters, Rows, collect_rows, fit_look, grow_final, grow_folds
+from pixelgbm.training.looks import GrownLooks, grow_looks
 from pixelgbm.training.plan import Plan, Progress, View, known_groups, make_plan
 
 __all__ = ["known_groups", "make_tables", "train"]
@@ -38,24 +39,21 @@ def train(
     """
     plan = make_plan(dataset, config, workers=workers, progress=progress)
     with write_store(maps_folder(out)) as store:
-        look = fit_look(dataset, plan, config, workers=workers, progress=progress)
-        rows, boosters = _pixel_rounds(dataset, plan, look, config, workers=workers, progress=progress)
-        finals = grow_final(rows, look, config, workers=workers, progress=progress)
-        counts = {head: int(table.labels.size) for head, table in rows.items()}
-        del rows
-        found = _map_pass(dataset, plan, look, boosters, store, workers=workers, progress=progress)
+        grown = grow_looks(dataset, plan, config, workers=workers, progress=progress)
+        found = _map_pass(dataset, plan, grown, store, workers=workers, progress=progress)
         heads = []
         for name in plan.heads:
             stage = _region_stage(found[name], plan, config, workers=workers, progress=progress)
             store.tables(name, _tables(found[name], stage.scores))
-            heads.append(Head(name, (finals[name],), None, stage.booster, stage.calibration, DEFAULT_RULE))
+            chain = grown.finals[name]
+            heads.append(Head(name, chain.boosters, chain.survivor_cut, stage.booster, stage.calibration, DEFAULT_RULE))
         model = Model(
-            looks=(look,),
+            looks=grown.looks,
             heads=tuple(heads),
             layout=dataset.layout,
             metric=dataset.metric,
             profile=config.profile,
-            training=_provenance(dataset, plan, config, counts),
+            training=_provenance(dataset, plan, config, grown.rows),
         )
         store.finish(digest=model.boosters_digest, folds=plan.folds)
         write_model(model, out)
@@ -72,12 +70,14 @@ def make_tables(
         number, sample = numbered
         pair = datasets.read_pair(dataset, sample)
         truth = datasets.read_truth(dataset, sample, pair.test.shape)
-        stack, maps = head_maps(model, pair)
+        scene = prepare_pair(model.looks[0], pair)
+        first = first_stack(model.looks[0], scene)
         found = {}
         for head in model.heads:
             if head.name in truth:
                 plane = _usable_truth(truth[head.name], pair.ignore)
-                candidates = measure_grid(number, byte_map(maps[head.name]), stack, plane)
+                mapped = map_head(model.looks, head, scene, pair.ignore, first=first)
+                candidates = measure_grid(number, mapped.levels, mapped.stack, plane)
                 raw = candidates.mean_probability, candidates.features
                 scores = region_scores(head.region_booster, head.calibration, *raw)
                 found[head.name] = (_measured(sample, plane, candidates), scores)
@@ -118,25 +118,10 @@ def _usable_truth(truth: NDArray[np.uint8], ignore: NDArray[np.bool_] | None) ->
     return truth if ignore is None else np.where(ignore, np.uint8(0), truth)
 
 
-def _pixel_rounds(
-    dataset: Dataset, plan: Plan, look: Look, config: RunConfig, *, workers: int, progress: Progress | None
-) -> tuple[dict[str, Rows], FoldBoosters]:
-    """The rows of the last round of sampling, and the fold boosters grown on them."""
-    rows = collect_rows(dataset, plan, look, config, boosters=None, workers=workers, progress=progress)
-    if config.sampling.rounds == 2:
-        trees = min(config.sampling.mining_trees, config.booster.trees)
-        mining = grow_folds(rows, look, config, trees=trees, workers=workers, progress=progress)
-        del rows
-        rows = collect_rows(dataset, plan, look, config, boosters=mining, workers=workers, progress=progress)
-    boosters = grow_folds(rows, look, config, trees=config.booster.trees, workers=workers, progress=progress)
-    return rows, boosters
-
-
 def _map_pass(
     dataset: Dataset,
     plan: Plan,
-    look: Look,
-    boosters: FoldBoosters,
+    grown: GrownLooks,
     store: MapWriter,
     *,
     workers: int,
@@ -148,14 +133,15 @@ def _map_pass(
         number, view = numbered
         pair = datasets.read_pair(dataset, view.sample)
         truth = datasets.read_truth(dataset, view.sample, pair.test.shape)
-        stack = extract_stack(look, pair, references="drop" if view.hide_reference else "use")
+        scene = prepare_pair(grown.looks[0], pair, references="drop" if view.hide_reference else "use")
+        first = first_stack(grown.looks[0], scene)
         found = {}
         for head in view.sample.labelled_heads:
-            levels = byte_map(probability_map(boosters[head][view.fold], stack, pair.ignore))
+            mapped = map_head(grown.looks, grown.chains[head][view.fold], scene, pair.ignore, first=first)
             if not view.hide_reference:
-                store.map(head, view.sample.id, levels)
+                store.map(head, view.sample.id, mapped.levels)
             plane = _usable_truth(truth[head], pair.ignore)
-            candidates = measure_grid(number, levels, stack, plane)
+            candidates = measure_grid(number, mapped.levels, mapped.stack, plane)
             found[head] = _measured(view.sample, plane, candidates, shown=not view.hide_reference)
         return found
 
@@ -198,7 +184,7 @@ def _tables(measured: Sequence[_Measured], scores: NDArray[np.float64]) -> Table
     )
 
 
-def _provenance(dataset: Dataset, plan: Plan, config: RunConfig, rows: Mapping[str, int]) -> dict[str, Any]:
+def _provenance(dataset: Dataset, plan: Plan, config: RunConfig, rows: Mapping[str, list[int]]) -> dict[str, Any]:
     """What the model was made from, JSON-ready and the same on every machine."""
     return {
         "seed": config.seed,

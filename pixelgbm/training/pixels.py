@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from features import Quantizer, fit_quantizer, sample_columns
 from pixelgbm import datasets
 from pixelgbm.config import RunConfig
 from pixelgbm.forest import Trees
-from pixelgbm.inspection import byte_map, extract_stack, probability_map
+from pixelgbm.mapping import Chain, first_stack, later_stack, map_head, prepare_pair, survivors
 from pixelgbm.model import Look
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT, draw, generator
@@ -20,10 +20,13 @@ from pixelgbm.threads import ordered_map
 from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.plan import Plan, Progress, View
 
-__all__ = ["FoldBoosters", "Rows", "collect_rows", "fit_look", "grow_final", "grow_folds"]
+__all__ = ["FoldBoosters", "FoldChains", "Rows", "collect_rows", "fit_look", "grow_final", "grow_folds"]
 
 FoldBoosters = Mapping[str, tuple[Trees, ...]]
 """Per head one booster per fold, each grown without that fold."""
+
+FoldChains = Mapping[str, tuple[Chain, ...]]
+"""Per head one chain of boosters per fold, each grown without that fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +87,39 @@ def _scale_pixels(
 def collect_rows(
     dataset: Dataset,
     plan: Plan,
-    look: Look,
+    looks: Sequence[Look],
     config: RunConfig,
     *,
-    boosters: FoldBoosters | None,
+    chains: FoldChains | None,
+    stage: str,
+    label: str,
     workers: int,
     progress: Progress | None,
 ) -> dict[str, Rows]:
-    """Sample every view's pixels, one feature extraction per view.
+    """Sample every view's pixels as the last of `looks` sees them, one registration per view.
 
-    With `boosters` of the round before, the hard negatives are drawn by the map of the booster that
-    has not seen the view's fold.
+    chains: what is grown already, used by the fold it has not seen. Its map says which negatives are hard; when it has
+    a booster for every look but the last, the map is also the last look's context, and only survivors are drawn.
+    stage: names the random draws. label: names the progress.
     """
-    stage, label = ("round-1", "sampling pixels") if boosters is None else ("round-2", "mining hard pixels")
 
     def sample(view: View) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
         pair = datasets.read_pair(dataset, view.sample)
         truth = datasets.read_truth(dataset, view.sample, pair.test.shape[:2])
-        stack = extract_stack(look, pair, references="drop" if view.hide_reference else "use")
+        scene = prepare_pair(looks[0], pair, references="drop" if view.hide_reference else "use")
+        first = first_stack(looks[0], scene)
         found = {}
         for head in view.sample.labelled_heads:
-            hardness = None
-            if boosters is not None:
-                hardness = byte_map(probability_map(boosters[head][view.fold], stack, pair.ignore))
+            stack, ignore, hardness = first, pair.ignore, None
+            if chains is not None:
+                chain = chains[head][view.fold]
+                before = map_head(looks, chain, scene, pair.ignore, first=first)
+                hardness = before.levels
+                if len(chain.boosters) < len(looks):
+                    stack = later_stack(looks[-1], scene, before)
+                    ignore = ~survivors(before.first, chain.survivor_cut, pair.ignore)
             rng = generator(config.seed, stage, head, view.sample.id, str(view.hide_reference))
-            drawn, labels, weights = draw(truth[head], pair.ignore, rng=rng, config=config.sampling, hardness=hardness)
+            drawn, labels, weights = draw(truth[head], ignore, rng=rng, config=config.sampling, hardness=hardness)
             planes = np.ascontiguousarray(stack.planes[:, drawn[:, 0], drawn[:, 1]].T)
             found[head] = (planes, labels, weights)
         return found
@@ -131,7 +142,13 @@ def _stacked(parts: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[n
 
 
 def grow_folds(
-    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, trees: int, workers: int, progress: Progress | None
+    rows: Mapping[str, Rows],
+    look: Look,
+    config: RunConfig,
+    *,
+    trees: int,
+    workers: int,
+    progress: Progress | None,
 ) -> dict[str, tuple[Trees, ...]]:
     """Per head and fold, a booster of `trees` trees grown on the rows of all other folds."""
     tasks = [

@@ -1,0 +1,134 @@
+"""From a pair to the probability map of each head, look after look: the only loop over the looks of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from features import FeatureStack, Scene, extract_scene, prepare
+from pixelgbm.forest import Trees, predict_pixels, predict_planes
+from pixelgbm.model import Look
+from pixelgbm.records import Pair
+
+__all__ = [
+    "SURVIVOR_MARGIN",
+    "Chain",
+    "HeadMap",
+    "References",
+    "byte_map",
+    "first_stack",
+    "later_stack",
+    "map_head",
+    "prepare_pair",
+    "survivors",
+]
+
+References = Literal["use", "drop"]
+"""`"drop"` hides every reference, to see what an answer is worth without them."""
+
+SURVIVOR_MARGIN = 2
+"""Pixels around a survivor that survive with it: the rim of a defect is often less sure than its core."""
+
+
+class Boosted(Protocol):
+    """A head of a model, or what training has grown of one so far."""
+
+    @property
+    def boosters(self) -> tuple[Trees, ...]:
+        """One per look, from the first on."""
+
+    @property
+    def survivor_cut(self) -> float | None:
+        """See `model.Head`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The boosters of one head, one per look, as training has grown them so far."""
+
+    boosters: tuple[Trees, ...]
+    survivor_cut: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadMap:
+    """What the looks say of one head.
+
+    levels: (rows, cols) uint8, 255 x probability, of the last look; what every decision and every later look is made
+    on. probability: the same, (rows, cols) float32. stack: the planes of the last look. first: levels of the first.
+    """
+
+    stack: FeatureStack
+    probability: NDArray[np.float32]
+    levels: NDArray[np.uint8]
+    first: NDArray[np.uint8]
+
+
+def prepare_pair(look: Look, pair: Pair, *, references: References = "use") -> Scene:
+    """Register the pair and match its light, once for all looks (they treat blue alike)."""
+    return prepare(pair.test, pair.reference if references == "use" else None, blue=look.spec.blue)
+
+
+def first_stack(look: Look, scene: Scene) -> FeatureStack:
+    """The byte planes of the first look, which all heads share."""
+    return extract_scene(scene, look.spec, look.quantizer)
+
+
+def later_stack(look: Look, scene: Scene, before: HeadMap) -> FeatureStack:
+    """The byte planes of a later look of one head, whose context is the map of the look before."""
+    return extract_scene(scene, look.spec, look.quantizer, prior=before.levels, known=before.stack)
+
+
+def map_head(
+    looks: Sequence[Look],
+    head: Boosted,
+    scene: Scene,
+    ignore: NDArray[np.bool_] | None,
+    *,
+    first: FeatureStack,
+) -> HeadMap:
+    """Go through the looks that `head` has boosters for.
+
+    ignore: (rows, cols) bool, where the probability is 0. first: the planes of the first look. Later looks judge the
+    survivors of the first look only; elsewhere their probability is 0.
+    """
+    probability = predict_planes(head.boosters[0], first.planes)
+    if ignore is not None:
+        probability[ignore] = 0
+    levels = byte_map(probability)
+    found = HeadMap(first, probability, levels, levels)
+    if len(head.boosters) == 1:
+        return found
+    again = np.flatnonzero(survivors(levels, head.survivor_cut, ignore))
+    for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
+        stack = later_stack(look, scene, found)
+        probability = np.zeros_like(probability)
+        probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
+        found = HeadMap(stack, probability, byte_map(probability), levels)
+    return found
+
+
+def survivors(levels: NDArray[np.uint8], cut: float | None, ignore: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Pixels that are looked at again: those of probability >= cut, and `SURVIVOR_MARGIN` px around them.
+
+    levels: (rows, cols) uint8 of the first look. cut: probability; None lets every pixel survive.
+    """
+    if cut is None:
+        kept = np.ones(levels.shape, dtype=np.bool_)
+    else:
+        window = np.ones((2 * SURVIVOR_MARGIN + 1,) * 2, dtype=np.uint8)
+        kept = cv2.dilate((levels >= max(1, round(cut * 255))).view(np.uint8), window).view(np.bool_)
+    if ignore is not None:
+        kept &= ~ignore
+    return kept
+
+
+def byte_map(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """255 x probability, rounded: what out-of-fold maps keep, and so what every decision is made on."""
+    levels: NDArray[np.uint8] = np.rint(probability * np.float32(255)).astype(np.uint8)
+    return levels

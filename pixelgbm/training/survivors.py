@@ -1,0 +1,95 @@
+"""The cut below which a pixel is not looked at again, chosen on out-of-fold maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelgbm import datasets
+from pixelgbm.config import RunConfig
+from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
+from pixelgbm.metrics import METRICS
+from pixelgbm.model import Look
+from pixelgbm.records import Dataset
+from pixelgbm.sampling import DEFECT, generator
+from pixelgbm.threads import ordered_map
+from pixelgbm.training.pixels import FoldChains
+from pixelgbm.training.plan import Plan, Progress, View
+
+__all__ = ["CUTS", "MOST_METRIC_LOST", "MOST_PIXELS_LOST", "choose_cuts"]
+
+CUTS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 26)
+"""Bytes of probability that may become the cut."""
+MOST_PIXELS_LOST, MOST_METRIC_LOST = 0.01, 0.002
+"""Of the defect pixels that the later look would find without a cut; of the mean metric of its thresholded map."""
+_VIEWS = 120
+
+
+def choose_cuts(
+    dataset: Dataset,
+    plan: Plan,
+    looks: Sequence[Look],
+    chains: FoldChains,
+    config: RunConfig,
+    *,
+    workers: int,
+    progress: Progress | None,
+) -> dict[str, float]:
+    """Per head the highest cut, as a probability, that loses next to nothing of what the second look finds.
+
+    Measured on a seeded share of the views, each by the chain that has not seen its fold, first without any cut. When
+    every cut loses more, the lowest is taken.
+    """
+    shown = [view for view in plan.views if not view.hide_reference]
+    rng = generator(config.seed, "survivors")
+    chosen = [shown[k] for k in sorted(rng.choice(len(shown), size=min(_VIEWS, len(shown)), replace=False).tolist())]
+    metric = METRICS[dataset.metric]
+
+    def measure(view: View) -> dict[str, NDArray[np.int64]]:
+        pair = datasets.read_pair(dataset, view.sample)
+        truth = datasets.read_truth(dataset, view.sample, pair.test.shape[:2])
+        scene = prepare_pair(looks[0], pair)
+        first = first_stack(looks[0], scene)
+        counts = {}
+        for head in view.sample.labelled_heads:
+            chain = replace(chains[head][view.fold], survivor_cut=None)
+            mapped = map_head(looks, chain, scene, pair.ignore, first=first)
+            actual = truth[head] >= DEFECT
+            if pair.ignore is not None:
+                actual &= ~pair.ignore
+            counts[head] = _counts(mapped.first, mapped.levels >= DEFECT, actual)
+        return counts
+
+    parts: dict[str, list[NDArray[np.int64]]] = {head: [] for head in plan.heads}
+    for done, found in enumerate(ordered_map(measure, chosen, workers=workers), 1):
+        for head, counts in found.items():
+            parts[head].append(counts)
+        if progress is not None:
+            progress(done, len(chosen), "choosing the survivors' cut")
+    return {head: _highest(np.array(counts), metric.per_image) / 255 for head, counts in parts.items()}
+
+
+def _counts(first: NDArray[np.uint8], found: NDArray[np.bool_], actual: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(1 + cuts, 3): true found, found and actual pixels, without a cut and with each."""
+    rows = []
+    for cut in (None, *(byte / 255 for byte in CUTS)):
+        kept = found & survivors(first, cut, None)
+        rows.append((np.count_nonzero(kept & actual), np.count_nonzero(kept), np.count_nonzero(actual)))
+    return np.array(rows, dtype=np.int64)
+
+
+def _highest(counts: NDArray[np.int64], per_image) -> int:  # type: ignore[no-untyped-def]
+    """counts: (views, 1 + cuts, 3)."""
+    if not len(counts):
+        return CUTS[0]
+    found = counts[:, :, 0].sum(axis=0)
+    score = np.array([per_image(*counts[:, k].T).mean() for k in range(counts.shape[1])])
+    allowed = [
+        byte
+        for k, byte in enumerate(CUTS, 1)
+        if found[0] - found[k] <= MOST_PIXELS_LOST * found[0] and score[0] - score[k] <= MOST_METRIC_LOST
+    ]
+    return max(allowed, default=CUTS[0])
