@@ -123,7 +123,8 @@ def _registered(dataset: Dataset, sample: Sample) -> tuple[NDArray[np.float32], 
         return test, test, nowhere
     aligned = _coloured(found.aligned)
     planes = [
-        match_light(*(np.ascontiguousarray(image[..., k]) for image in (test, aligned)), found.covered) for k in range(3)
+        match_light(*(np.ascontiguousarray(image[..., k]) for image in (test, aligned)), found.covered)
+        for k in range(3)
     ]
     return test, np.where(found.covered[..., None], np.dstack(planes), test), found.covered
 

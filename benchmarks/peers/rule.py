@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pixelgbm.metrics import Metric
 
-__all__ = ["PROBABILITIES", "Labelled", "Rule", "Table", "apply", "search", "tabulate"]
+__all__ = ["PROBABILITIES", "Labelled", "Rule", "Table", "Tables", "apply", "join", "search", "tabulate"]
 
 Bytes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
@@ -77,8 +77,24 @@ def _regions(score: Bytes, threshold: int) -> tuple[NDArray[np.int32], NDArray[n
     return labels, area, np.bincount(ids, values, minlength=count - 1) / np.maximum(area, 1), peak
 
 
-def tabulate(maps: Iterable[Labelled], thresholds: Sequence[int]) -> tuple[list[Table], NDArray[np.int64]]:
-    """The regions at every threshold, and how many pixels of each image are truly defect."""
+Tables = tuple[list[Table], NDArray[np.int64]]
+"""The regions of some images at every threshold, and how many pixels of each image are truly defect."""
+
+
+def join(parts: Sequence[Tables]) -> Tables:
+    """Tables of several lots of images as one, the images numbered on."""
+    firsts = np.cumsum([0, *(len(actual) for _, actual in parts)])
+    tables = []
+    for same in zip(*(tables for tables, _ in parts), strict=True):
+        image = np.concatenate([table.image + first for table, first in zip(same, firsts, strict=False)])
+        names = ("area", "mean", "peak", "marked", "tp")
+        rest = {name: np.concatenate([getattr(table, name) for table in same]) for name in names}
+        tables.append(Table(same[0].threshold, image, **rest))
+    return tables, np.concatenate([actual for _, actual in parts])
+
+
+def tabulate(maps: Iterable[Labelled], thresholds: Sequence[int]) -> Tables:
+    """The regions of the maps at every threshold."""
     columns: dict[int, list[NDArray[np.float64]]] = {threshold: [] for threshold in thresholds}
     actual = []
     for number, (score, truth, ignore) in enumerate(maps):
@@ -93,18 +109,18 @@ def tabulate(maps: Iterable[Labelled], thresholds: Sequence[int]) -> tuple[list[
     tables = []
     for threshold, parts in columns.items():
         image, area, mean, peak, marked, tp = np.concatenate(parts, axis=1)
-        whole = [np.asarray(column, np.int64) for column in (image, area, peak, marked, tp)]
-        tables.append(Table(threshold, whole[0], whole[1], mean, *whole[2:]))
+        whole = (np.asarray(column, np.int64) for column in (image, area, peak, marked, tp))
+        names = ("image", "area", "peak", "marked", "tp")
+        tables.append(Table(threshold, mean=mean, **dict(zip(names, whole, strict=True))))
     return tables, np.array(actual)
 
 
-def search(
-    tables: Sequence[Table], actual: NDArray[np.int64], metric: Metric, *, regions: bool = True
-) -> tuple[Rule, float, float]:
+def search(found: Tables, metric: Metric, *, regions: bool = True) -> tuple[Rule, float, float]:
     """The rule in the middle of the best plateau, its smoothed value there and its own.
 
     regions: also search region cut and image gate.
     """
+    tables, actual = found
     cuts, gates = (CUTS, GATES) if regions else (CUTS[:1], GATES[:1])
     values = np.zeros((len(tables), len(AREAS), len(cuts), len(gates)))
     for i, table in enumerate(tables):

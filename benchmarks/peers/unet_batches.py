@@ -47,7 +47,8 @@ class Crops:
         at = [int(rng.integers(n + 1)) for n in room]
         if centred:
             pixels = np.argwhere(flags[..., 0] & flags[..., 1])
-            middle = pixels[rng.integers(len(pixels))] - CROP // 2 + rng.integers(-80, 81, 2)
+            away = rng.integers(-CROP // 3, CROP // 3 + 1, 2)
+            middle = pixels[rng.integers(len(pixels))] - CROP // 2 + away
             at = [int(np.clip(m, 0, n)) for m, n in zip(middle, room, strict=True)]
         window = (slice(at[0], at[0] + CROP), slice(at[1], at[1] + CROP))
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))

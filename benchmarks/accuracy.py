@@ -1,0 +1,197 @@
+"""Our predictions beside the peers that a user would otherwise pick: same splits, same scoring, paired intervals.
+
+    python benchmarks/accuracy.py DATA --work WORK --ours pixelgbm=PRED [--split dev]
+    python benchmarks/accuracy.py DATA --work WORK --ours pixelgbm=CROSSVAL --leave-one-group-out
+
+Peers learn from the split `train` and are tuned on `dev` (those without learning on both); with --leave-one-group-out
+or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. What is done is
+kept in WORK: pairs/, PEER/setting.json, PEER/SPLIT/ID.png. A second run goes on from there, a stopped U-Net included.
+Writes accuracy-SPLIT.json, accuracy-SPLIT.md and, never for `test`, worst-SPLIT.png. Every scoring of the split `test`
+adds a line to test-openings.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from peers import PEERS, pairs, sheet
+from peers.answers import Effort, all_clean, our_predictions, ours_method, peer_method, run_peer
+from peers.figures import Method, row_of, table_of
+from peers.plan import CROSSVAL, Plan, plan_folds, plan_splits
+
+from pixelgbm import datasets, files, images
+from pixelgbm.errors import ConfigError, PixelgbmError
+from pixelgbm.predictions import Predictions
+
+HERE = Path(__file__).parent
+WORST = 20
+
+
+def reasons(ours: Method, folders: Sequence[Path], plan: Plan, work: Path) -> tuple[dict[str, int], list[sheet.Row]]:
+    """How often each reason is met, and the rows of the worst images, from the worst on."""
+    predicted = our_predictions(folders)
+    counts = dict.fromkeys(sheet.REASONS, 0)
+    samples = {sample.id: sample for sample in plan.answered}
+    told: list[tuple[float, int, str, str, str]] = []
+    for row in ours.card.per_image:
+        item = pairs.Item(plan.dataset, samples[row.id], row.head, work / "pairs" / f"{row.id}.npz")
+        found = _row(item, predicted[row.id], row.score)
+        counts[found.reason] += 1
+        told.append((row.score, -(row.predicted + (row.actual or 0)), row.id, row.head, found.reason))
+    worst = sorted(told)[:WORST]
+    items = pairs.items_of(plan.dataset, [samples[id] for _, _, id, _, _ in worst], head="", work=work)
+    rows = [
+        _row(replace(item, head=head), predicted[id], f1)
+        for item, (f1, _, id, head, _) in zip(items, worst, strict=True)
+    ]
+    return counts, rows
+
+
+def _row(item: pairs.Item, predicted: Predictions, f1: float) -> sheet.Row:
+    head = item.head if item.head in predicted.heads else predicted.heads[0]
+    view, counted = item.view(), ~item.ignore()
+    truth, found = item.truth() & counted, predicted.mask(item.id, head) & counted
+    contrast = sheet.contrast(view, truth)
+    score = predicted.probability(item.id, head) if predicted.has_probabilities else None
+    why = sheet.reason(truth, found, contrast, f1)
+    return sheet.Row(item.id, item.sample.level, f1, why, contrast, view, truth, found, score)
+
+
+def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run, score, write; returns the rows of the table."""
+    dataset = datasets.open_dataset(options.data, layout=options.layout)
+    if options.leave_one_group_out or options.folds:
+        folds = None if options.leave_one_group_out else options.folds
+        plan = plan_folds(dataset, folds=folds, seed=options.seed, workers=options.workers)
+    else:
+        plan = plan_splits(dataset, options.split)
+    effort = Effort(options.work, options.seed, options.workers, options.unet_minutes)
+    pairs.prepare(plan.dataset, work=options.work, workers=options.workers)
+    notes, ready = [], []
+    for peer in PEERS:
+        if options.only and peer.name not in options.only:
+            continue
+        if missing := peer.lacks():
+            notes.append(f"{peer.title}: not run, {missing} is not installed (the extra `benchmarks` has it).")
+        elif peer.needs_reference and all(s.reference is None for s in plan.answered):
+            notes.append(f"{peer.title}: not run, these images have no references.")
+        else:
+            if options.again:
+                shutil.rmtree(options.work / peer.name, ignore_errors=True)
+            run_peer(peer, plan, effort)
+            ready.append(peer)
+    scored = plan.dataset
+    if plan.split != CROSSVAL:
+        opened = datasets.open_dataset(options.data, layout=options.layout, truth=options.truth)
+        scored = opened.select({options.split}, usable_only=True)
+    ours = [
+        ours_method(name, folders, plan, scored, seed=options.seed, cost=options.costs.get(name, (None, None)))
+        for name, folders in options.ours.items()
+    ]
+    methods = [*ours, all_clean(plan, scored, options.seed)]
+    methods += [peer_method(peer, plan, scored, effort) for peer in ready]
+    rows = [row_of(method, ours[0] if ours else None, seed=options.seed) for method in methods]
+    result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
+    result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
+    if plan.split == "test":
+        for method in ours or methods[1:]:
+            _note_opening(method, len(ready), options)
+    elif ours:
+        counts, worst = reasons(ours[0], next(iter(options.ours.values())), plan, options.work)
+        result["reasons"] = counts
+        notes.append("Ours, most costly error: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
+        images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
+    files.write_text(options.out / f"accuracy-{plan.split}.json", json.dumps(result, indent=1) + "\n")
+    lines = [*_heading(plan, options), "", *table_of(rows), "", *notes]
+    files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
+    print("\n".join(lines))
+    return rows
+
+
+def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
+    budget = f"{options.unet_minutes:g} minutes of two cores, counted as processor time"
+    count = len(plan.lots)
+    if plan.split == CROSSVAL:
+        how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by {count} trainings."
+    else:
+        how = f"Learnt from train, tuned on dev; the U-Net has {budget}."
+    flattered = " The peers' rules were tuned on this split, which flatters them." if plan.split == "dev" else ""
+    return [f"{options.data_name}, {plan.split}, {len(plan.answered)} images. {how}{flattered}"]
+
+
+def _note_opening(method: Method, peers: int, options: argparse.Namespace) -> None:
+    figures = method.card.overall
+    if figures is None:
+        raise ConfigError(f"{method.title}: nothing was scored")
+    low, high = figures.interval
+    marked = "-" if figures.clean_marked is None else f"{100 * figures.clean_marked:.1f} %"
+    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+    what = f"{options.data_name}: {method.title} beside {peers} peers (`accuracy.py`)"
+    cells = [day, what, options.commit, f"{figures.score_mean:.4f} ({low:.4f} to {high:.4f})", marked]
+    files.append_line(options.openings, "| " + " | ".join(cells) + " |")
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    return done.stdout.strip() or "-"
+
+
+def _named(texts: Sequence[str], form: str) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise SystemExit(f"{text}: expected {form}")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="pairs, fitted peers and their masks")
+    parser.add_argument("--out", type=Path, help="table, figures and sheet; WORK when left out")
+    parser.add_argument("--ours", action="append", default=[], metavar="NAME=PRED", help="repeatable, the first counts")
+    parser.add_argument("--ours-cost", action="append", default=[], metavar="NAME=SECONDS,MS", help="as measured")
+    parser.add_argument("--split", default="dev")
+    parser.add_argument("--truth", type=Path, help="sealed tree of masks")
+    parser.add_argument("--layout")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--leave-one-group-out", action="store_true")
+    way.add_argument("--folds", type=int)
+    parser.add_argument("--only", action="append", choices=[peer.name for peer in PEERS], help="repeatable")
+    parser.add_argument("--again", action="store_true", help="forget what the peers have done")
+    parser.add_argument("--unet-minutes", type=float, default=42.0, help="of two cores, as processor time")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-name", help="as the table calls it; the folder's name when left out")
+    parser.add_argument("--commit", default=_commit(), help="of our model, for test-openings.md")
+    parser.add_argument("--openings", type=Path, default=HERE / "test-openings.md", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    options.out = options.out or options.work
+    options.data_name = options.data_name or options.data.resolve().name
+    options.ours = {n: [Path(v) for v in vs] for n, vs in _named(options.ours, "NAME=PRED").items()}
+    costs = _named(options.ours_cost, "NAME=SECONDS,MS")
+    options.costs = {n: tuple(float(v) for v in vs[-1].split(",")) for n, vs in costs.items()}
+    return options
+
+
+def main() -> None:
+    """Compare, or say in one line why not."""
+    try:
+        compare(read_options())
+    except PixelgbmError as error:
+        raise SystemExit(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

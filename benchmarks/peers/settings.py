@@ -1,0 +1,59 @@
+"""The choice among settings of a method without learning, each giving a byte map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peers import rule
+from peers.pairs import Item, View
+from peers.task import Task
+
+__all__ = ["STEPS_PER_UNIT", "Setting", "choose", "to_bytes"]
+
+Setting = tuple[Any, ...]
+Maps = Callable[[View, Sequence[Setting]], Mapping[Setting, NDArray[np.uint8]]]
+
+STEPS_PER_UNIT = 4.0
+"""Bytes to a grey level (or what stands for one): thresholds are searched to a quarter of it."""
+THRESHOLDS = tuple(int(t) for t in np.unique(np.rint(np.geomspace(4, 240, 18))))
+FIRST_LOOK = 150
+"""Images on which all settings are compared; the best few then meet all images."""
+FINALISTS = 4
+
+
+def to_bytes(strength: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Byte b with b >= t exactly where STEPS_PER_UNIT * strength > t, for whole t in 0..254."""
+    return np.asarray(np.clip(np.ceil(STEPS_PER_UNIT * strength) - 1, 0, 255), np.uint8)
+
+
+def choose(
+    task: Task, settings: Sequence[Setting], maps: Maps, *, refine: Callable[[Setting], Sequence[Setting]]
+) -> tuple[Setting, rule.Rule, dict[str, float]]:
+    """The setting and rule with the best smoothed value on train and dev together, and these values.
+
+    refine: what a finalist of the first look is compared with before the choice, itself included.
+    """
+    items = [*task.train, *task.dev]
+    order = task.rng(2).permutation(len(items))[:FIRST_LOOK]
+    first = _values(task, [items[k] for k in sorted(order)], settings, maps, regions=False)
+    finalists = sorted(first, key=lambda setting: -first[setting][1])[:FINALISTS]
+    wide = list(dict.fromkeys(s for finalist in finalists for s in refine(finalist)))
+    found = _values(task, items, wide, maps, regions=True)
+    best = max(found, key=lambda setting: found[setting][1])
+    chosen, smooth, value = found[best]
+    return best, chosen, {"tuned_smooth": smooth, "tuned": value}
+
+
+def _values(
+    task: Task, items: Sequence[Item], settings: Sequence[Setting], maps: Maps, *, regions: bool
+) -> dict[Setting, tuple[rule.Rule, float, float]]:
+    parts: dict[Setting, list[rule.Tables]] = {setting: [] for setting in settings}
+    for item in items:
+        truth, ignore = item.truth(), item.ignore()
+        for setting, score in maps(item.view(), settings).items():
+            parts[setting].append(rule.tabulate([(score, truth, ignore)], THRESHOLDS))
+    return {s: rule.search(rule.join(parts.pop(s)), task.metric, regions=regions) for s in settings}
