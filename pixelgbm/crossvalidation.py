@@ -19,13 +19,16 @@ from pixelgbm.inspection import inspect_into
 from pixelgbm.mapping import References
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, PredictionWriter, read_predictions
-from pixelgbm.records import Dataset
+from pixelgbm.records import Dataset, Sample
 from pixelgbm.training import known_groups, train
 from pixelgbm.tuning import TRIALS, tune_model
 
 __all__ = ["crossvalidate", "outer_folds"]
 
 Progress = Callable[[int, int, str], None]
+
+_RUNS = {"as_they_are": "", "without_references": WITHOUT_REFERENCES, "wrong_references": "wrong-references"}
+"""A run over the held-out images, as the Scorecard names it, and its place in the folder of predictions."""
 
 
 def crossvalidate(
@@ -35,6 +38,7 @@ def crossvalidate(
     out: Path,
     folds: int = 5,
     leave_one_group_out: bool = False,
+    wrong_references: bool = False,
     trials: int = TRIALS,
     workers: int = 1,
     progress: Progress | None = None,
@@ -43,15 +47,17 @@ def crossvalidate(
 
     dataset: its labelled samples of all splits take part, the excluded do not. leave_one_group_out: a fold per group;
     `folds` is then not used. Groups that the data do not name are inferred from the masks. Writes
-    OUT/fold-N/{model,model.maps,predictions}, the predictions also without references where there are any, and
-    OUT/scorecard.json. Raises what training raises; ConfigError for fewer groups than folds.
+    OUT/fold-N/{model,model.maps,predictions}, the predictions with their probabilities and also without references
+    where there are any, and OUT/scorecard.json. wrong_references: predict once more, every image with a reference of
+    another group. Raises what training raises; ConfigError for fewer groups than folds.
     """
     samples = tuple(s for s in dataset.select(usable_only=True).samples if s.labelled_heads)
     groups = known_groups(replace(dataset, samples=samples), workers=workers, progress=progress)
     grouped = replace(dataset, samples=tuple(replace(s, group=groups[s.id]) for s in samples), excluded={})
     table = outer_folds(grouped, folds=None if leave_one_group_out else folds, seed=config.seed)
     count = max(table.values()) + 1
-    predicted: dict[References, dict[str, Predictions]] = {"use": {}, "drop": {}}
+    predicted: dict[str, dict[str, Predictions]] = {run: {} for run in _RUNS}
+    runs = _runs(grouped, wrong_references=wrong_references)
     for fold in range(count):
         kept = replace(grouped, samples=tuple(s for s in grouped.samples if table[s.id] != fold))
         held_out = replace(grouped, samples=tuple(s for s in grouped.samples if table[s.id] == fold))
@@ -60,14 +66,18 @@ def crossvalidate(
         train(kept, config, out=folder / "model", workers=workers, progress=report)
         tune_model(folder / "model", trials=trials, seed=config.seed, progress=report)
         model = read_model(folder / "model")
-        references: References
-        for references, place in _passes(held_out, folder / "predictions"):
-            found = _predict(model, held_out, place, references=references, workers=workers, progress=report)
-            predicted[references].update(dict.fromkeys(found.ids, found))
-    card = score(_answer(out, grouped, predicted["use"]), grouped, seed=config.seed)
-    if predicted["drop"]:
-        bare = predicted["use"] | predicted["drop"]
-        card = replace(card, without_references=score(_answer(out, grouped, bare), grouped, seed=config.seed))
+        for run, shown in runs.items():
+            data = replace(held_out, samples=tuple(shown[s.id] for s in held_out.samples))
+            place = folder / "predictions" / _RUNS[run]
+            references: References = "drop" if run == "without_references" else "use"
+            found = _predict(model, data, place, references=references, workers=workers, progress=report)
+            predicted[run].update(dict.fromkeys(found.ids, found))
+    cards = {run: _score(out, grouped, predicted[run], seed=config.seed) for run in runs}
+    card = replace(
+        cards["as_they_are"],
+        without_references=cards.get("without_references"),
+        wrong_references=cards.get("wrong_references"),
+    )
     files.write_text(out / "scorecard.json", card.to_json())
     return card
 
@@ -86,11 +96,26 @@ def outer_folds(dataset: Dataset, *, folds: int | None, seed: int) -> dict[str, 
     return fold_table(list(groups), groups, folds=folds, seed=seed)
 
 
-def _passes(dataset: Dataset, folder: Path) -> list[tuple[References, Path]]:
-    """The runs over the held-out images: as they are and, where there are references, with every one hidden."""
+def _runs(dataset: Dataset, *, wrong_references: bool) -> dict[str, dict[str, Sample]]:
+    """The runs over the held-out images, named as in `_RUNS`: id -> sample as that run sees it.
+
+    A wrong reference is that of the image half the data set further on, or of the next one of another group.
+    """
+    plain = {s.id: s for s in dataset.samples}
     if all(s.reference is None for s in dataset.samples):
-        return [("use", folder)]
-    return [("use", folder), ("drop", folder / WITHOUT_REFERENCES)]
+        return {"as_they_are": plain}
+    runs = {"as_they_are": plain, "without_references": plain}
+    given = [s for s in dataset.samples if s.reference is not None]
+    if wrong_references and len({s.group for s in given}) > 1:
+        starts = [(k + len(given) // 2) % len(given) for k in range(len(given))]
+        others = [
+            next(other for other in given[start:] + given if other.group != sample.group)
+            for sample, start in zip(given, starts, strict=True)
+        ]
+        runs["wrong_references"] = plain | {
+            sample.id: replace(sample, reference=other.reference) for sample, other in zip(given, others, strict=True)
+        }
+    return runs
 
 
 def _predict(
@@ -109,6 +134,7 @@ def _predict(
         layout=dataset.layout,
         ids=[s.id for s in dataset.samples],
         heads=[head.name for head in model.heads],
+        probabilities=True,
     )
     with writer:
         failures = inspect_into(writer, model, dataset, references=references, workers=workers, progress=progress)
@@ -118,13 +144,17 @@ def _predict(
     return read_predictions(folder)
 
 
-def _answer(out: Path, dataset: Dataset, predicted: dict[str, Predictions]) -> Answer:
-    """The predictions of all folds as one answer, each mask read where its fold keeps it."""
+def _score(out: Path, dataset: Dataset, predicted: dict[str, Predictions], *, seed: int) -> Scorecard:
+    """The predictions of all folds as one answer, each mask and map read where its fold keeps it."""
 
-    def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
+    def masks(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         return predicted[id].masks(id)
 
-    return Answer(out, dataset.layout, frozenset(predicted), read)
+    def maps(id: str, head: str) -> NDArray[np.float32]:
+        return predicted[id].probability(id, head)
+
+    answer = Answer(out, dataset.layout, frozenset(predicted), masks)
+    return score(answer, dataset, maps=maps, seed=seed)
 
 
 def _named(progress: Progress | None, prefix: str) -> Progress | None:

@@ -15,15 +15,20 @@ from pixelgbm import datasets
 from pixelgbm.datasets import Answer
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.images import image_size
-from pixelgbm.metrics import METRICS, Metric, bootstrap_interval, mean_over_heads
+from pixelgbm.metrics import METRICS, Metric, average_precision, bootstrap_interval, mean_over_heads
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
 
-__all__ = ["Figures", "ImageScore", "Scorecard", "score", "score_path"]
+__all__ = ["Figures", "ImageScore", "PixelRanking", "Scorecard", "score", "score_path"]
 
 _DEFECT = 128  # a soft truth of one half or more counts as a defect
 
+_LEVELS = 65536  # of a kept map, so that ranking it is exact
+
 Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
+
+Maps = Callable[[str, str], NDArray[np.float32]]
+"""Reads the (rows, cols) probabilities of one image (its id) and head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,29 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelRanking:
+    """How well kept probability maps rank pixels, whatever rule cuts them: average precision, pixels pooled.
+
+    average_precision: over all scored pixels that are not ignored, the mean over heads. chance: what a map that knows
+    nothing gets, the share of defect pixels. per_group: the same within each group that has a defect. Images that
+    failed do not count.
+    """
+
+    average_precision: float
+    chance: float
+    per_group: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """How good masks are, with what must stand beside it.
 
     score: 1,000,000 x the mean, or -1 when the answer lacks images (`missing`); then there are no
-    figures. group_mean: the mean over groups of the mean over their images, where groups are known.
-    excluded: images left out, with the reason. failures: images that were not inspected, with the
-    reason. unlabelled: images without truth, not scored. without_references: the same figures for a
-    run without references, where there is one.
+    figures. per_group: the mean over the images of each group, where groups are known; group_mean: of those.
+    ranking: of the probability maps, where they were kept and anything is defect. excluded: images left out,
+    with the reason. failures: images that were not inspected, with the reason. unlabelled: images without
+    truth, not scored. without_references, wrong_references: the same figures for a run without references,
+    and for one with those of other groups, where there is one.
     """
 
     metric: str
@@ -82,12 +102,15 @@ class Scorecard:
     per_level: dict[str, Figures]
     per_head: dict[str, Figures]
     group_mean: float | None
+    per_group: dict[str, float]
     missing: tuple[str, ...]
     excluded: dict[str, str]
     failures: dict[str, str]
     unlabelled: int
     per_image: tuple[ImageScore, ...]
+    ranking: PixelRanking | None = None
     without_references: Scorecard | None = None
+    wrong_references: Scorecard | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dictionaries, lists, texts and numbers."""
@@ -99,14 +122,33 @@ class Scorecard:
         return json.dumps(self.to_dict(), indent=1) + "\n"
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text to print, the heading first: overall, each level, each head, without references."""
+        """Rows of text to print, the heading first: overall, levels, heads, without and with wrong references."""
         rows = [("", "images", "mean", "95 % interval", "all clean", "dirty mean", "dirty at 0", "clean marked")]
         named = {"overall": self.overall}
         named |= {f"level {level}": figures for level, figures in self.per_level.items()}
         named |= {f"head {head}": f for head, f in self.per_head.items()} if len(self.per_head) > 1 else {}
-        if self.without_references is not None:
-            named["without references"] = self.without_references.overall
+        named |= {name: card.overall for name, card in self._runs().items() if name}
         return rows + [_row(name, figures) for name, figures in named.items() if figures is not None]
+
+    def group_table(self) -> list[tuple[str, ...]]:
+        """Rows of text to print, the heading first: each group under every run, its mean and average precision."""
+        runs = self._runs()
+        kinds = ["mean"] + ["average precision"] * any(card.ranking for card in runs.values())
+        heading = ["", *(" ".join(filter(None, (kind, name))) for name in runs for kind in kinds)]
+        rows = [tuple(heading)]
+        for group in self.per_group:
+            cells = [group]
+            for card in runs.values():
+                cells.append(f"{card.per_group[group]:.4f}")
+                if len(kinds) > 1:
+                    precision = card.ranking.per_group.get(group) if card.ranking else None
+                    cells.append("-" if precision is None else f"{precision:.4f}")
+            rows.append(tuple(cells))
+        return rows
+
+    def _runs(self) -> dict[str, Scorecard]:
+        runs = {"": self, "without references": self.without_references, "wrong references": self.wrong_references}
+        return {name: card for name, card in runs.items() if card is not None}
 
 
 def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: int = 2000) -> Scorecard:
@@ -126,12 +168,20 @@ def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: 
     return card
 
 
-def score(predicted: Predictions | Answer, dataset: Dataset, *, seed: int = 0, resamples: int = 2000) -> Scorecard:
-    """Compare masks with the truth of a data set.
+def score(
+    predicted: Predictions | Answer,
+    dataset: Dataset,
+    *,
+    maps: Maps | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Scorecard:
+    """Compare masks, and probability maps where there are any, with the truth of a data set.
 
     Scored are the labelled, not excluded images of every split of `dataset` of which the prediction
     holds an image; select splits beforehand to be strict. An image that should be there and is not,
-    an excluded one included, makes the score -1. Ignored pixels do not count.
+    an excluded one included, makes the score -1. Ignored pixels do not count. `maps` reads the probabilities that
+    belong to an Answer; Predictions know their own.
 
     Raises DatasetError when there is no truth, SubmissionError for masks of other sizes or heads.
     """
@@ -155,21 +205,26 @@ def score(predicted: Predictions | Answer, dataset: Dataset, *, seed: int = 0, r
         "unlabelled": len(due) - len(labelled),
     }
     if common["missing"]:
-        return Scorecard(score=-1.0, overall=None, per_level={}, per_head={}, group_mean=None, per_image=(), **common)
+        nothing: dict[str, Any] = {"per_level": {}, "per_head": {}, "group_mean": None, "per_group": {}}
+        return Scorecard(score=-1.0, overall=None, per_image=(), **nothing, **common)
     metric = METRICS[dataset.metric]
     masks = _masks(predicted, dataset)
     per_image = tuple(
         row for s in scored for row in (_failed(s, dataset) if s.id in failures else _count(s, dataset, masks, metric))
     )
     table = _Table(rows=per_image, metric=metric, seed=seed, resamples=resamples)
-    overall = table.figures(per_image)
+    overall, per_group = table.figures(per_image), table.per_group()
+    if maps is None and isinstance(predicted, Predictions):
+        maps = _kept_maps(predicted, dataset)
     return Scorecard(
         score=1e6 * overall.score_mean,
         overall=overall,
         per_level={level: table.figures(table.where(level=level)) for level in _sorted({r.level for r in per_image})},
         per_head={head: table.figures(table.where(head=head)) for head in dataset.heads if table.where(head=head)},
-        group_mean=table.group_mean(),
+        group_mean=float(np.mean(list(per_group.values()))) if per_group else None,
+        per_group=per_group,
         per_image=per_image,
+        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps),
         **common,
     )
 
@@ -212,6 +267,44 @@ def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> li
     return rows
 
 
+def _kept_maps(predicted: Predictions, dataset: Dataset) -> Maps | None:
+    if not predicted.has_probabilities:
+        return None
+    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
+        return lambda id, head: predicted.probability(id, predicted.heads[0])
+    return predicted.probability
+
+
+def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> PixelRanking | None:
+    """The average precision of the maps; None without maps or defects."""
+    if maps is None:
+        return None
+    heads, groups = dataset.heads, _sorted({s.group for s in scored})
+    total = np.zeros((len(heads), 2, _LEVELS), np.int64)
+    per_group = {}
+    for group in [*groups, *({None} & {s.group for s in scored})]:
+        counts = np.zeros_like(total)
+        for sample in (s for s in scored if s.group == group):
+            shape = image_size(sample.image)
+            usable = datasets.read_ignore(sample, shape)
+            usable = np.ones(shape, bool) if usable is None else ~usable
+            for head, truth in datasets.read_truth(dataset, sample, shape).items():
+                levels = np.rint(maps(sample.id, head) * np.float32(_LEVELS - 1)).astype(np.int64)
+                for place, kind in enumerate((truth >= _DEFECT, truth < _DEFECT)):
+                    counts[heads.index(head), place] += np.bincount(levels[kind & usable], minlength=_LEVELS)
+        total += counts
+        if group is not None and counts[:, 0].any():
+            per_group[group] = _precision(counts)
+    if not total[:, 0].any():
+        return None
+    return PixelRanking(_precision(total), _precision(total.sum(axis=2, keepdims=True)), per_group)
+
+
+def _precision(counts: NDArray[np.int64]) -> float:
+    """The mean over heads, with defects, of the average precision; counts: (heads, 2, levels)."""
+    return float(np.mean([average_precision(*pair) for pair in counts if pair[0].any()]))
+
+
 def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:
     heads = [head for head in dataset.heads if head in sample.labelled_heads]
     return [ImageScore(sample.id, head, sample.level, sample.group, 0, 0, None, 0.0) for head in heads]
@@ -247,10 +340,12 @@ class _Table:
             clean_marked=float(np.mean(clean)) if clean else None,
         )
 
-    def group_mean(self) -> float | None:
-        groups = _sorted({r.group for r in self.rows})
-        parts = [[r for r in self.rows if r.group == group] for group in groups]
-        return float(np.mean([mean_over_heads(_by_image(p, [r.score for r in p])) for p in parts])) if parts else None
+    def per_group(self) -> dict[str, float]:
+        parts: dict[str, list[ImageScore]] = {group: [] for group in _sorted({r.group for r in self.rows})}
+        for row in self.rows:
+            if row.group is not None:
+                parts[row.group].append(row)
+        return {group: mean_over_heads(_by_image(part, [r.score for r in part])) for group, part in parts.items()}
 
 
 def _by_image(rows: Sequence[ImageScore], values: Sequence[float]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["METRICS", "Metric", "bootstrap_interval", "mean_over_heads", "pixel_f1"]
+__all__ = ["METRICS", "Metric", "average_precision", "bootstrap_interval", "mean_over_heads", "pixel_f1"]
 
 
 def pixel_f1(tp: ArrayLike, predicted: ArrayLike, actual: ArrayLike) -> NDArray[np.float64]:
@@ -32,6 +32,18 @@ class Metric:
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (Metric("macro-f1", pixel_f1),)}
 """The metrics by name; a layout names its own."""
+
+
+def average_precision(defect: ArrayLike, other: ArrayLike) -> float:
+    """The area under precision over recall, as a sum over the levels of a map: sum (R_k - R_k+1) P_k.
+
+    defect, other: (levels,) how many pixels with and without defect have each level, the lowest level first. Pixels of
+    one level are called together, so a map of one level alone gets the share of defect pixels. NaN without defects.
+    """
+    found = np.asarray(defect, np.float64)[::-1]
+    called = np.cumsum(found + np.asarray(other, np.float64)[::-1])
+    total = found.sum()
+    return float((found * np.cumsum(found) / np.maximum(called, 1.0)).sum() / total) if total else float("nan")
 
 
 def mean_over_heads(values: NDArray[np.float64]) -> float:

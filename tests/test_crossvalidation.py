@@ -22,7 +22,7 @@ QUICK = replace(TINY, sampling=replace(TINY.sampling, rounds=1))
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
     data = draw_manifest(tmp_path_factory.mktemp("manifest"))
     out = tmp_path_factory.mktemp("crossval") / "out"
-    crossvalidate(data, QUICK, out=out, folds=2, trials=5)
+    crossvalidate(data, QUICK, out=out, folds=2, wrong_references=True, trials=5)
     return data, out
 
 
@@ -44,7 +44,11 @@ def test_the_scorecard_covers_all_images_with_and_without_references(run: tuple[
     card = json.loads((out / "scorecard.json").read_text())
     assert card["overall"]["images"] == len(data.samples)
     assert card["without_references"]["overall"]["images"] == len(data.samples)
+    assert card["wrong_references"]["overall"]["images"] == len(data.samples)
     assert card["missing"] == []
+    chance = card["ranking"]["chance"]
+    assert card["ranking"]["average_precision"] > card["without_references"]["ranking"]["average_precision"] > chance
+    assert set(card["per_group"]) == {s.group for s in data.samples}
     assert {row["id"] for row in card["per_image"]} == {s.id for s in data.samples}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +43,17 @@ def guess(id: str) -> np.ndarray:
     return mask
 
 
-def predict(folder: Path, ids=TEST, masks=guess, heads=("dirt",), failing=()) -> Path:
-    options = {"model_digest": "m", "data_digest": "d", "layout": "konica-minolta"}
+def predict(folder: Path, ids=TEST, masks=guess, heads=("dirt",), failing=(), probabilities=False) -> Path:
+    options = {"model_digest": "m", "data_digest": "d", "layout": "konica-minolta", "probabilities": probabilities}
     with PredictionWriter(folder, ids=ids, heads=heads, **options) as out:
         for id in ids:
             if id in failing:
                 out.fail(id, "the file is cut off")
             else:
                 found = {head: masks(id) for head in heads}
-                out.write(Inspection(id, found, {h: m.astype(np.float32) for h, m in found.items()}, (), Verdict(True)))
+                maps = {head: mask.astype(np.float32) for head, mask in found.items()}
+                found = {head: mask > 0.5 for head, mask in found.items()}
+                out.write(Inspection(id, found, maps, (), Verdict(True)))
     return folder
 
 
@@ -224,6 +227,37 @@ def test_heads_count_alike_ignored_pixels_and_unknown_heads_do_not_count(two_hea
     group_1 = np.mean([np.mean([1.0, one_false]), np.mean([0.0, one_false])])
     assert card.group_mean == pytest.approx((group_1 + 0.0) / 2)
     assert next(r.actual for r in card.per_image if (r.id, r.head) == ("x", "a")) == int((truth & ~half).sum())
+
+
+def test_maps_are_ranked_over_all_pixels_that_are_not_ignored_and_within_groups(two_heads, tmp_path):
+    dataset, truth, half = two_heads
+    ramp = np.where(truth, 0.6, 0.0) + np.linspace(0, 0.3, truth.size).reshape(truth.shape)
+    maps = {"x": np.where(half, 1.0, ramp), "y": ramp[::-1], "z": np.full(truth.shape, 0.95)}
+    card = score_path(predict(tmp_path / "PRED", "xyz", maps.get, ("a", "b"), probabilities=True), dataset)
+
+    def naive(parts):
+        levels = np.concatenate([maps[id][keep] for id, _, keep in parts])
+        defect = np.concatenate([known[keep] for _, known, keep in parts])
+        at = [defect[levels >= level].mean() for level in levels[defect]]
+        return float(np.mean(at))
+
+    everything, nothing = np.ones_like(truth), np.zeros_like(truth)
+    a = [("x", truth, ~half), ("y", truth, everything), ("z", nothing, everything)]
+    b = [("x", nothing, ~half), ("y", truth, everything)]
+    assert card.ranking.average_precision == pytest.approx((naive(a) + naive(b)) / 2)
+    assert card.ranking.per_group == {"1": pytest.approx((naive(a[:2]) + naive(b)) / 2)}
+    assert card.ranking.chance == pytest.approx((14 / 60 + 8 / 36) / 2, abs=0.1)
+    assert card.per_group["2"] == 0.0
+    assert [row[0] for row in card.group_table()] == ["", "1", "2"]
+    assert card.group_table()[2][-1] == "-"
+
+
+def test_without_kept_maps_or_defects_nothing_is_ranked(two_heads, tmp_path):
+    dataset, truth, _ = two_heads
+    assert score_path(predict(tmp_path / "bare", "xyz", lambda id: truth, ("a", "b")), dataset).ranking is None
+    clean = replace(dataset, samples=dataset.samples[2:])
+    kept = predict(tmp_path / "kept", "xyz", lambda id: truth, ("a", "b"), probabilities=True)
+    assert score_path(kept, clean).ranking is None
 
 
 def test_heads_that_were_not_predicted_are_named(two_heads, tmp_path):

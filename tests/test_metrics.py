@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pixelgbm.metrics import METRICS, bootstrap_interval, mean_over_heads, pixel_f1
+from pixelgbm.metrics import METRICS, average_precision, bootstrap_interval, mean_over_heads, pixel_f1
 
 masks = hnp.arrays(np.bool_, (4, 5))
 
@@ -35,6 +35,26 @@ def test_mean_over_heads_counts_each_head_once_and_skips_what_is_not_labelled():
     assert mean_over_heads(values) == pytest.approx((2 / 3 + 0.5) / 2)
     assert np.isnan(mean_over_heads(np.full((2, 2), np.nan)))
     assert np.isnan(mean_over_heads(np.zeros((0, 1))))
+
+
+@given(levels=hnp.arrays(np.uint8, 30, elements=st.integers(0, 5)), truth=hnp.arrays(np.bool_, 30))
+def test_average_precision_is_precision_summed_over_the_recall_each_level_adds(levels, truth):
+    value = average_precision(np.bincount(levels[truth], minlength=6), np.bincount(levels[~truth], minlength=6))
+    if not truth.any():
+        assert np.isnan(value)
+        return
+    expected = recall = 0.0
+    for level in sorted(set(levels.tolist()), reverse=True):
+        called = levels >= level
+        reached = (called & truth).sum() / truth.sum()
+        expected += (reached - recall) * (called & truth).sum() / called.sum()
+        recall = reached
+    assert value == pytest.approx(expected, abs=1e-12)
+
+
+def test_average_precision_of_a_perfect_map_is_one_and_of_a_flat_one_the_share_of_defects():
+    assert average_precision([0, 0, 5], [90, 5, 0]) == 1.0
+    assert average_precision([5], [95]) == pytest.approx(0.05)
 
 
 def test_interval_is_reproduced_by_its_seed():

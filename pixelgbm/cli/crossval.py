@@ -23,6 +23,7 @@ __all__ = ["command"]
 @click.option("--leave-one-group-out", is_flag=True, help="A fold for each group instead.")
 @click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
+@click.option("--wrong-references", is_flag=True, help="Also predict with references of other groups, and say how bad.")
 @click.option("--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Rules to try in each fold.")
 @data_options
 @workers_option
@@ -35,6 +36,7 @@ def command(
     leave_one_group_out: bool,
     config: Path | None,
     splits: tuple[str, ...],
+    wrong_references: bool,
     trials: int,
     layout: str | None,
     contest_exclusions: bool,
@@ -59,6 +61,7 @@ def command(
             out=out,
             folds=folds,
             leave_one_group_out=leave_one_group_out,
+            wrong_references=wrong_references,
             trials=trials,
             workers=workers,
             progress=progress,

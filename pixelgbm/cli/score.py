@@ -13,6 +13,9 @@ from pixelgbm.predictions import read_predictions
 
 __all__ = ["command", "show_scorecard"]
 
+_GROUPS_SHOWN = 30
+"""More groups than this are left to --json."""
+
 
 @click.command("score")
 @click.argument("pred", type=PATH, metavar="PRED|ANSWER")
@@ -69,5 +72,13 @@ def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
         console.say(f"{id}: not inspected, scored 0 ({reason})")
     heading, *rows = card.table()
     console.table(f"score {card.score:,.1f} ({card.metric})", heading, rows)
+    if 1 < len(card.per_group) <= _GROUPS_SHOWN:
+        heading, *rows = card.group_table()
+        console.table(f"groups, mean {card.group_mean:.4f}", heading, rows)
+    runs = {"": card, " without references": card.without_references, " with wrong references": card.wrong_references}
+    for name, run in runs.items():
+        if run is not None and run.ranking is not None:
+            found = run.ranking
+            console.say(f"pixel average precision{name} {found.average_precision:.4f} (chance {found.chance:.4f})")
     if card.unlabelled:
         console.say(f"{card.unlabelled} images without truth were not scored")
