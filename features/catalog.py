@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.column import Family
 from features.families import colour, context, contrast, difference, gabor
 
-__all__ = ["EVIDENCE", "FAMILIES"]
+__all__ = ["EVIDENCE", "FAMILIES", "LEAN"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -53,3 +53,60 @@ FAMILIES: dict[str, Family] = {
 
 EVIDENCE: tuple[str, ...] = tuple(name for name in FAMILIES if name != "context")
 """The families that need nothing but the images: all that a first look can have."""
+
+LEAN: frozenset[str] = frozenset(
+    (
+        "difference.level-16",
+        "difference.ratio-9.6",
+        "difference.absolute-6",
+        "difference.roughness-8",
+        "difference.band-4-8",
+        "difference.curvature-4-high",
+        "difference.reference-edge-4",
+        "difference.around-peak",
+        "difference.image-correlation",
+        "difference.image-noise",
+        "difference.image-ratio-noise",
+        "difference.image-ratio-tail",
+        "difference.joint-1",
+        "difference.joint-2.4",
+        "difference.joint-9.6",
+        "difference.joint-peak-3",
+        "difference.joint-peak-6",
+        "difference.joint-peak-12",
+        "difference.joint-peak-24",
+        "difference.joint-curvature-low",
+        "difference.joint-curvature-high",
+        "difference.joint-edge-1",
+        "difference.joint-outside-1",
+        "difference.joint-outside-1.6",
+        "difference.joint-outside-peak",
+        "difference.joint-edge-peak",
+        "difference.joint-local-1.2",
+        "difference.joint-local-9.6",
+        "difference.joint-rank",
+        "difference.joint-mass-3",
+        "difference.joint-mass-10",
+        "difference.joint-outside-mass",
+        "contrast.level",
+        "contrast.band-1-2",
+        "contrast.band-2-4",
+        "contrast.band-4-8",
+        "contrast.band-8-16",
+        "contrast.deviation-2",
+        "contrast.deviation-8",
+        "contrast.curvature-1.5-low",
+        "contrast.curvature-1.5-high",
+        "contrast.gradient-1",
+        "contrast.rank",
+        "colour.blue",
+        "colour.red-green-4",
+        "colour.blue-light-1",
+        "colour.blue-light-4",
+        "colour.ratio-blue",
+        "colour.ratio-blue-light-4",
+    )
+)
+"""What a first look reads when richer ones follow: the forty columns with the largest gain in a booster of all, and
+those an image without reference is judged by. On the stand-in a first look at forty columns left later looks as good
+as one at all (pixel average precision on dev .881 and .883)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from features.catalog import EVIDENCE, FAMILIES
+from features.catalog import EVIDENCE, FAMILIES, LEAN
 from features.column import Column
 from features.errors import FeatureError
 
@@ -24,12 +24,14 @@ class FeatureSpec:
 
     families: names from `catalog.FAMILIES`; "context" reads an earlier look's map. blue: "match" blurs red and green
     as the camera blurred blue before colours are compared, "use" takes blue as it comes, "drop" leaves it out. scale:
-    a factor on the sigmas; raise it when defects are larger than some 20 px across.
+    a factor on the sigmas; raise it when defects are larger than some 20 px across. lean: only the columns in
+    `catalog.LEAN`, for a first look that richer ones follow (all columns where the families have none of these).
     """
 
     families: tuple[str, ...] = EVIDENCE
     blue: str = "match"
     scale: float = 1.0
+    lean: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "families", tuple(self.families))
@@ -38,18 +40,21 @@ class FeatureSpec:
             raise FeatureError(f"families {list(self.families)}; allowed: one or more of {list(FAMILIES)}, each once")
         if self.blue not in BLUE_TREATMENTS:
             raise FeatureError(f"blue = {self.blue!r}; allowed: {', '.join(BLUE_TREATMENTS)}")
+        if not isinstance(self.lean, bool):
+            raise FeatureError(f"lean = {self.lean!r}; allowed: true or false")
         if not 0.25 <= self.scale <= 8:
             raise FeatureError(f"scale = {self.scale!r}; allowed: 0.25 to 8")
 
     @cached_property
     def table(self) -> tuple[Column, ...]:
         """The columns in the order of the catalogue, whatever the order of `families`."""
-        return tuple(
+        columns = tuple(
             column
             for name, family in FAMILIES.items()
             if name in self.families
             for column in family.columns(self.blue, float(self.scale))
         )
+        return (tuple(column for column in columns if column.name in LEAN) if self.lean else ()) or columns
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ class FeatureSpec:
 
     def with_context(self) -> FeatureSpec:
         """The specification of a later look: the same evidence, and what the look before said."""
-        return self if "context" in self.families else replace(self, families=(*self.families, "context"))
+        return replace(self, families=(*(f for f in self.families if f != "context"), "context"), lean=False)
 
     @cached_property
     def digest(self) -> str:
@@ -78,12 +83,14 @@ class FeatureSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` reads them back."""
-        return {"families": list(self.families), "blue": self.blue, "scale": self.scale}
+        return {"families": list(self.families), "blue": self.blue, "scale": self.scale, "lean": self.lean}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FeatureSpec:
         """The specification `to_dict` wrote; `FeatureError` for unknown keys or values."""
-        unknown = sorted(set(values) - {"families", "blue", "scale"})
+        unknown = sorted(set(values) - {"families", "blue", "scale", "lean"})
         if unknown:
-            raise FeatureError(f"unknown key {unknown[0]!r} in a feature specification; known: blue, families, scale")
+            raise FeatureError(
+                f"unknown key {unknown[0]!r} in a feature specification; known: blue, families, lean, scale"
+            )
         return cls(**{**values, "families": tuple(values.get("families", EVIDENCE))})

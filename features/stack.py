@@ -67,8 +67,8 @@ class Quantizer:
             out[:, k] = line[0]
         return out
 
-    def extended(self, spec: FeatureSpec) -> Quantizer:
-        """The quantizer of `spec`, whose further columns all have fixed scales; shared columns keep their bytes."""
+    def for_spec(self, spec: FeatureSpec) -> Quantizer:
+        """The quantizer of other columns, each known here or of a fixed scale; shared columns keep their bytes."""
         known = dict(zip(self.names, self.scales, strict=True))
         scales = []
         for column in spec.table:

@@ -25,7 +25,10 @@ class SamplingConfig:
 
     Raise `negatives` when clean texture is called dirt everywhere; raise `hard_share` when a few
     kinds of edge are. `ring_share` of the negatives lie `ring_inner`..`ring_outer` px outside the dirt:
-    raise it when masks come out swollen. `rounds = 1` skips mining: half the time, about .02 macro-F1.
+    raise it when masks come out swollen. `rounds = 1` skips mining for the first look; later looks draw hard pixels
+    by the map before them anyway, so profile `"best"` never mines. `pasted_share` of the pairs are shown once more with
+    a defect of another pair laid over them; only the surroundings of that defect are drawn then, `pasted_negatives` of
+    them. Lower it when real defects look nothing like a stain on the print.
     """
 
     positives: int = 900
@@ -37,6 +40,8 @@ class SamplingConfig:
     ring_outer: int = 6
     mining_trees: int = 80
     reference_dropout: float = 0.10
+    pasted_share: float = 1.0
+    pasted_negatives: int = 400
     quantizer_images: int = 60
     quantizer_pixels: int = 1500
 
@@ -49,6 +54,8 @@ class SamplingConfig:
         _within(self, "mining_trees", 1, 10_000)
         _within(self, "quantizer_images", 1, 100_000)
         _within(self, "quantizer_pixels", 10, 1_000_000)
+        _within(self, "pasted_share", 0.0, 10.0)
+        _within(self, "pasted_negatives", 1, 1_000_000)
         for name in ("hard_share", "ring_share", "reference_dropout"):
             _within(self, name, 0.0, 1.0)
         if self.hard_share + self.ring_share > 1:
@@ -91,13 +98,19 @@ def _region_booster() -> BoosterConfig:
     )
 
 
+def _first_booster() -> BoosterConfig:
+    return BoosterConfig(trees=150, num_leaves=31)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that decides what a training run gives, beside the data.
 
     `folds` is the number of out-of-fold parts, made of whole groups. `profile`: `"fast"`, one look, or `"best"`, and
     then `context_rounds` later looks at the pixels that the first gives at least `survivor_cut` (a probability, and
-    only where the search for the real cut starts).
+    only where the search for the real cut starts). `judge_regions = false` does without a region booster: a region's
+    mean probability is its score then. The later looks read all columns of `features`, the
+    first of several only the lean ones, and grows `first_booster`.
     """
 
     seed: int = 0
@@ -105,8 +118,10 @@ class RunConfig:
     profile: str = "best"
     context_rounds: int = 2
     survivor_cut: float = 0.02
+    judge_regions: bool = True
     features: FeatureSpec = field(default_factory=FeatureSpec)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    first_booster: BoosterConfig = field(default_factory=_first_booster)
     booster: BoosterConfig = field(default_factory=BoosterConfig)
     region_booster: BoosterConfig = field(default_factory=_region_booster)
 
@@ -115,6 +130,8 @@ class RunConfig:
         _within(self, "folds", 2, 100)
         _within(self, "context_rounds", 1, 4)
         _within(self, "survivor_cut", 0.0, 0.5)
+        if self.features.lean and self.profile == "best":
+            raise ConfigError("[features]: lean is for profile 'fast'; the first look of 'best' is lean already")
         if "context" in self.features.families:
             raise ConfigError("[features]: the first look has no context; profile 'best' adds it to the later ones")
         if self.profile not in PROFILES:

@@ -23,6 +23,7 @@ TINY = RunConfig(
     sampling=SamplingConfig(
         positives=150, negatives=250, mining_trees=5, reference_dropout=0.2, quantizer_images=4, quantizer_pixels=300
     ),
+    first_booster=BoosterConfig(trees=10, num_leaves=8, learning_rate=0.3, min_data_in_leaf=10),
     booster=BoosterConfig(trees=15, num_leaves=8, learning_rate=0.2, min_data_in_leaf=10),
     region_booster=BoosterConfig(trees=10, num_leaves=4, learning_rate=0.2, min_data_in_leaf=3),
 )

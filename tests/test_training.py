@@ -139,10 +139,11 @@ def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:
     again = [view.sample.id for view in plan.views if view.hide_reference]
     assert len(again) == round(TINY.sampling.reference_dropout * 12)
     assert again == [v.sample.id for v in make_plan(data, TINY, workers=2, progress=None).views if v.hide_reference]
+    plan = replace(plan, pasted=())
     look = fit_look(data, plan, TINY, workers=1, progress=None)
-    rows = collect_rows(data, plan, (look,), TINY, chains=None, stage="round-1", label="", workers=1, progress=None)[
-        "dirt"
-    ]
+    rows = collect_rows(
+        data, plan, (look,), TINY, chains=None, patches={}, stage="round-1", label="", workers=1, progress=None
+    )["dirt"]
     reference_columns = [k for k, column in enumerate(look.spec.table) if column.reference]
     blank = (rows.planes[:, reference_columns] == 0).all(axis=1).sum()
     assert blank >= len(again) * TINY.sampling.negatives

@@ -109,7 +109,8 @@ def fit_region_stage(
     precision = (candidates.tp / np.maximum(candidates.area, 1)).astype(np.float32)
     weights = _image_weights(candidates)
     held_out = [k for k in range(config.folds) if (fold == k).any() and (fold != k).any()]
-    if len(held_out) < 2:  # Too little was found to part into folds: the mean probability stands in for a booster.
+    # Without a region booster, or with too little found to part into folds, the mean probability stands in.
+    if len(held_out) < 2 or not config.judge_regions:
         raw = candidates.mean_probability
         return RegionStage(None, fit_calibration(raw, precision, weights=weights), raw)
     parts = [*(np.flatnonzero(fold != k) for k in held_out), np.arange(len(candidates))]

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from features import Quantizer, fit_quantizer, sample_columns
 from pixelgbm import datasets
-from pixelgbm.config import RunConfig
+from pixelgbm.config import BoosterConfig, RunConfig
 from pixelgbm.forest import Trees
-from pixelgbm.mapping import Chain, first_stack, later_stack, map_head, prepare_pair, survivors
+from pixelgbm.mapping import Chain, first_stack, later_stack, map_head, survivors
 from pixelgbm.model import Look
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT, draw, generator
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.plan import Plan, Progress, View
+from pixelgbm.training.views import Patches, read_view, sampling_of
 
 __all__ = ["FoldBoosters", "FoldChains", "Rows", "collect_rows", "fit_look", "grow_final", "grow_folds"]
 
@@ -91,6 +92,7 @@ def collect_rows(
     config: RunConfig,
     *,
     chains: FoldChains | None,
+    patches: Patches,
     stage: str,
     label: str,
     workers: int,
@@ -104,34 +106,34 @@ def collect_rows(
     """
 
     def sample(view: View) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
-        pair = datasets.read_pair(dataset, view.sample)
-        truth = datasets.read_truth(dataset, view.sample, pair.test.shape[:2])
-        scene = prepare_pair(looks[0], pair, references="drop" if view.hide_reference else "use")
+        shown = read_view(dataset, view, looks[0], patches, config)
+        scene, sampling = shown.scene, sampling_of(view, config)
         first = first_stack(looks[0], scene)
         found = {}
         for head in view.sample.labelled_heads:
-            stack, ignore, hardness = first, pair.ignore, None
+            stack, ignore, hardness = first, shown.ignore, None
             if chains is not None:
                 chain = chains[head][view.fold]
-                before = map_head(looks, chain, scene, pair.ignore, first=first)
+                before = map_head(looks, chain, scene, shown.ignore, first=first)
                 hardness = before.levels
                 if len(chain.boosters) < len(looks):
                     stack = later_stack(looks[-1], scene, before)
-                    ignore = ~survivors(before.first, chain.survivor_cut, pair.ignore)
-            rng = generator(config.seed, stage, head, view.sample.id, str(view.hide_reference))
-            drawn, labels, weights = draw(truth[head], ignore, rng=rng, config=config.sampling, hardness=hardness)
+                    ignore = ~survivors(before.first, chain.survivor_cut, shown.ignore)
+            rng = generator(config.seed, stage, head, view.name)
+            drawn, labels, weights = draw(shown.truth[head], ignore, rng=rng, config=sampling, hardness=hardness)
             planes = np.ascontiguousarray(stack.planes[:, drawn[:, 0], drawn[:, 1]].T)
             found[head] = (planes, labels, weights)
         return found
 
     parts: dict[str, list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], int]]]
     parts = {head: [] for head in plan.heads}
-    results = ordered_map(sample, plan.views, workers=workers)
-    for done, (view, found) in enumerate(zip(plan.views, results, strict=True), 1):
+    views = (*plan.views, *plan.pasted)
+    results = ordered_map(sample, views, workers=workers)
+    for done, (view, found) in enumerate(zip(views, results, strict=True), 1):
         for head, (planes, labels, weights) in found.items():
             parts[head].append((planes, labels, weights, view.fold))
         if progress is not None:
-            progress(done, len(plan.views), label)
+            progress(done, len(views), label)
     return {head: _stacked(found) for head, found in parts.items()}
 
 
@@ -146,13 +148,13 @@ def grow_folds(
     look: Look,
     config: RunConfig,
     *,
-    trees: int,
+    booster: BoosterConfig,
     workers: int,
     progress: Progress | None,
 ) -> dict[str, tuple[Trees, ...]]:
-    """Per head and fold, a booster of `trees` trees grown on the rows of all other folds."""
+    """Per head and fold, a booster grown on the rows of all other folds."""
     tasks = [
-        _task(table, np.flatnonzero(table.fold != fold), look, config, trees)
+        _task(table, np.flatnonzero(table.fold != fold), look, booster, config.seed)
         for table in rows.values()
         for fold in range(config.folds)
     ]
@@ -162,15 +164,19 @@ def grow_folds(
 
 
 def grow_final(
-    rows: Mapping[str, Rows], look: Look, config: RunConfig, *, workers: int, progress: Progress | None
+    rows: Mapping[str, Rows],
+    look: Look,
+    config: RunConfig,
+    *,
+    booster: BoosterConfig,
+    workers: int,
+    progress: Progress | None,
 ) -> dict[str, Trees]:
     """Per head the booster the model keeps: all rows, as many trees as in the folds."""
-    tasks = [_task(table, np.arange(table.labels.size), look, config, config.booster.trees) for table in rows.values()]
+    tasks = [_task(table, np.arange(table.labels.size), look, booster, config.seed) for table in rows.values()]
     grown = grow_all(tasks, workers=workers, label="growing the pixel booster", progress=progress)
     return dict(zip(rows, grown, strict=True))
 
 
-def _task(rows: Rows, index: NDArray[np.intp], look: Look, config: RunConfig, trees: int) -> Task:
-    return Task(
-        rows.planes, rows.labels, rows.weights, index, look.spec.columns, config.booster, config.seed, trees=trees
-    )
+def _task(rows: Rows, index: NDArray[np.intp], look: Look, booster: BoosterConfig, seed: int) -> Task:
+    return Task(rows.planes, rows.labels, rows.weights, index, look.spec.columns, booster, seed)

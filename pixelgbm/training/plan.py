@@ -18,26 +18,40 @@ from pixelgbm.threads import ordered_map
 
 __all__ = ["Plan", "Progress", "View", "known_groups", "make_plan"]
 
+_DONORS = 2
+"""Defects laid over one view."""
+
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to look at a sample: as it is, or with its reference hidden."""
+    """One way to look at a sample: as it is, with its reference hidden, or with a defect of another laid over it.
+
+    donors: samples of the same fold whose defects may be laid over it; empty for a view as it is.
+    """
 
     sample: Sample
     hide_reference: bool
     fold: int
+    donors: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique among the views of a plan."""
+        return f"{self.sample.id}/{'hidden' if self.hide_reference else 'shown'}/{'+'.join(self.donors)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The views of a run in canonical order: every sample once, then the seeded second looks without reference.
 
-    folds: sample id -> 0..folds-1. groups: sample id -> group. defects: head -> sample id -> defect pixels.
+    pasted: views with a defect laid over, which are learned from and nothing else. folds: sample id -> 0..folds-1.
+    groups: sample id -> group. defects: head -> sample id -> defect pixels.
     """
 
     views: tuple[View, ...]
+    pasted: tuple[View, ...]
     folds: Mapping[str, int]
     groups: Mapping[str, str]
     defects: Mapping[str, Mapping[str, int]]
@@ -76,7 +90,7 @@ def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Pr
     defects = {
         head: {s.id: read[s.id].defects[head] for s in samples if head in s.labelled_heads} for head in dataset.heads
     }
-    return Plan(_views(samples, folds, config), folds, groups, defects)
+    return Plan(_views(samples, folds, config), _pasted(samples, folds, defects, config), folds, groups, defects)
 
 
 def known_groups(dataset: Dataset, *, workers: int, progress: Progress | None) -> dict[str, str]:
@@ -188,3 +202,36 @@ def _views(samples: tuple[Sample, ...], folds: Mapping[str, int], config: RunCon
     chosen = sorted(rng.choice(len(referenced), size=count, replace=False).tolist()) if count else []
     plain = [View(s, False, folds[s.id]) for s in samples]
     return (*plain, *(View(referenced[k], True, folds[referenced[k].id]) for k in chosen))
+
+
+def _pasted(
+    samples: tuple[Sample, ...],
+    folds: Mapping[str, int],
+    defects: Mapping[str, Mapping[str, int]],
+    config: RunConfig,
+) -> tuple[View, ...]:
+    """A seeded share of the pairs, each with donors of its own fold: no defect may be seen in two folds.
+
+    Only for data with one head: what one kind of defect hides of another is not known.
+    """
+    if len(defects) != 1:
+        return ()
+    (counts,) = defects.values()
+    able = [s for s in samples if s.reference is not None and s.id in counts]
+    rng = generator(config.seed, "pasting")
+    views = []
+    for k in _rounds(len(able), config.sampling.pasted_share, rng):
+        sample = able[k]
+        others = [s.id for s in able if counts[s.id] and folds[s.id] == folds[sample.id] and s.id != sample.id]
+        if others:
+            chosen = rng.choice(len(others), size=min(_DONORS, len(others)), replace=False)
+            views.append(View(sample, False, folds[sample.id], tuple(others[i] for i in sorted(chosen.tolist()))))
+    return tuple({view.name: view for view in views}.values())
+
+
+def _rounds(count: int, share: float, rng: np.random.Generator) -> list[int]:
+    """round(share x count) numbers below `count`, each as often as any other give or take one, ascending."""
+    wanted = round(share * count)
+    whole = [k for k in range(count) for _ in range(wanted // count)] if count else []
+    rest = rng.choice(count, size=wanted - len(whole), replace=False).tolist() if count else []
+    return sorted([*whole, *rest])
