@@ -144,6 +144,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         reach_local + reach_of(8 * k),
         partial(mean_local, sigma=2.4 * k, wide=8 * k),
     )
+    add("trust", "how far a difference can be believed here, 0..1", False, 0, partial(_plane, name="trust"))
     made.extend(joint.columns(scale))
     for name in ("correlation", "noise", "ratio_noise", "ratio_tail"):
         add(
@@ -154,6 +155,10 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
             partial(_constant, name=name),
         )
     return tuple(made)
+
+
+def _plane(canvas: Canvas, *, name: str) -> Plane:
+    return canvas[name]
 
 
 def _absolute(canvas: Canvas, *, sigma: float) -> Plane:

@@ -75,6 +75,14 @@ def columns(scale: float) -> tuple[Column, ...]:
         add(
             f"joint-outside-{s:g}", formula, True, reach_of(s) + radius, partial(_joint_outside, sigma=s, radius=radius)
         )
+    for s in (1.6, 4.8):
+        add(
+            f"joint-trusted-{s:g}",
+            f"G_{s:g}(trust J) / G_{s:g} trust",
+            True,
+            reach_of(k * s),
+            partial(_joint_trusted, sigma=k * s),
+        )
     add(
         "joint-outside-peak",
         "max over 13x13 of |joint-outside-1.6| / (q + G_12 |G_1.6 J|)",
@@ -199,3 +207,9 @@ def _joint_agreement(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
     out = canvas.empty()
     correlation(a, b, aa, bb, ab, np.float32(4e-4), out)
     return out
+
+
+def _joint_trusted(canvas: Canvas, *, sigma: float) -> Plane:
+    """Mean joint ratio around, each pixel weighed by how far it can be believed; 1e-3 keeps the untrusted finite."""
+    weight = canvas.once(("trust weight",), lambda: canvas["trust"] + np.float32(1e-3))
+    return canvas.smooth(weight * canvas["joint"], sigma) / canvas.smooth(weight, sigma)
