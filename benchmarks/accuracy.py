@@ -24,7 +24,7 @@ from typing import Any
 
 from peers import PEERS, pairs, sheet
 from peers.answers import Effort, all_clean, our_predictions, ours_method, peer_method, run_peer
-from peers.figures import Method, row_of, table_of
+from peers.figures import Draws, Method, row_of, table_of
 from peers.plan import CROSSVAL, Plan, plan_folds, plan_splits
 
 from pixelgbm import datasets, files, images
@@ -92,13 +92,14 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     if plan.split != CROSSVAL:
         opened = datasets.open_dataset(options.data, layout=options.layout, truth=options.truth)
         scored = opened.select({options.split}, usable_only=True)
+    draws = Draws(options.seed, options.resamples)
     ours = [
-        ours_method(name, folders, plan, scored, seed=options.seed, cost=options.costs.get(name, (None, None)))
+        ours_method(name, folders, plan, scored, draws, cost=options.costs.get(name, (None, None)))
         for name, folders in options.ours.items()
     ]
-    methods = [*ours, all_clean(plan, scored, options.seed)]
-    methods += [peer_method(peer, plan, scored, effort) for peer in ready]
-    rows = [row_of(method, ours[0] if ours else None, seed=options.seed) for method in methods]
+    methods = [*ours, all_clean(plan, scored, draws)]
+    methods += [peer_method(peer, plan, scored, effort, draws) for peer in ready]
+    rows = [row_of(method, ours[0] if ours else None, draws) for method in methods]
     result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
     result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
     if plan.split == "test":
@@ -173,6 +174,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--unet-minutes", type=float, default=42.0, help="of two cores, as processor time")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resamples", type=int, default=2000, help="for the intervals")
     parser.add_argument("--data-name", help="as the table calls it; the folder's name when left out")
     parser.add_argument("--commit", default=_commit(), help="of our model, for test-openings.md")
     parser.add_argument("--openings", type=Path, default=HERE / "test-openings.md", help=argparse.SUPPRESS)

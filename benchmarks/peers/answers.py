@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peers import Peer, pairs
-from peers.figures import Method
+from peers.figures import Draws, Method
 from peers.plan import Lot, Plan
 from peers.task import Task, read_setting
 from pixelgbm import evaluation, files, images
@@ -75,7 +75,7 @@ def _place(peer: Peer, plan: Plan, head: str, work: Path) -> Path:
     return work / peer.name / head if len(plan.dataset.heads) > 1 else work / peer.name
 
 
-def peer_method(peer: Peer, plan: Plan, scored: Dataset, effort: Effort) -> Method:
+def peer_method(peer: Peer, plan: Plan, scored: Dataset, effort: Effort, draws: Draws) -> Method:
     """The masks of a peer, scored, with what they cost."""
     places = {head: _place(peer, plan, head, effort.work) for head in plan.dataset.heads}
 
@@ -94,7 +94,7 @@ def peer_method(peer: Peer, plan: Plan, scored: Dataset, effort: Effort) -> Meth
         for line in (place / plan.split / "cpu_ms.txt").read_text(encoding="utf-8").splitlines():
             id, _, number = line.rpartition(" ")
             taken[f"{head}/{id}"] = float(number)
-    card = _card(effort.work / peer.name, read, plan, scored, effort.seed)
+    card = _card(effort.work / peer.name, read, plan, scored, draws)
     fitted = sum(setting["fit_cpu_seconds"] for setting in settings.values())
     per_image = sum(taken.values()) / len(plan.answered)
     return Method(peer.title, card, fit_cpu_seconds=fitted, cpu_ms=per_image, setting=settings)
@@ -105,8 +105,8 @@ def ours_method(
     folders: Sequence[Path],
     plan: Plan,
     scored: Dataset,
+    draws: Draws,
     *,
-    seed: int,
     cost: tuple[float | None, float | None] = (None, None),
 ) -> Method:
     """Our predictions, from PRED folders or the folder of a crossval, scored; cost: CPU seconds and ms an image."""
@@ -123,7 +123,7 @@ def ours_method(
 
     if lacking := [sample.id for sample in plan.answered if sample.id not in found]:
         raise ConfigError(f"{name}: {len(lacking)} images of {plan.split} are not predicted, the first is {lacking[0]}")
-    card = _card(folders[0], read, plan, scored, seed)
+    card = _card(folders[0], read, plan, scored, draws)
     return Method(name, card, ours=True, fit_cpu_seconds=cost[0], cpu_ms=cost[1])
 
 
@@ -140,15 +140,16 @@ def our_predictions(folders: Sequence[Path]) -> dict[str, Predictions]:
     return found
 
 
-def _card(path: Path, read: Read, plan: Plan, scored: Dataset, seed: int) -> evaluation.Scorecard:
+def _card(path: Path, read: Read, plan: Plan, scored: Dataset, draws: Draws) -> evaluation.Scorecard:
     ids = frozenset(sample.id for sample in scored.samples)
-    return evaluation.score(Answer(path, plan.dataset.layout, ids, read), scored, seed=seed)
+    answer = Answer(path, plan.dataset.layout, ids, read)
+    return evaluation.score(answer, scored, seed=draws.seed, resamples=draws.resamples)
 
 
-def all_clean(plan: Plan, scored: Dataset, seed: int) -> Method:
+def all_clean(plan: Plan, scored: Dataset, draws: Draws) -> Method:
     """The answer without any mark."""
 
     def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         return {head: np.zeros(shape, bool) for head in scored.heads}
 
-    return Method("all clean", _card(Path("all clean"), read, plan, scored, seed), fit_cpu_seconds=0.0, cpu_ms=0.0)
+    return Method("all clean", _card(Path("all clean"), read, plan, scored, draws), fit_cpu_seconds=0.0, cpu_ms=0.0)

@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 from pixelgbm.evaluation import Figures, Scorecard
 from pixelgbm.metrics import mean_over_heads
 
-__all__ = ["Method", "paired_interval", "row_of", "table_of"]
+__all__ = ["Draws", "Method", "paired_interval", "row_of", "table_of"]
 
 HEADING = ("method", "macro-F1", "95 %", "ours - it", "95 %", "dirty mean", "dirty at 0", "clean marked")
 COSTS = ("training, CPU s", "CPU ms an image")
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """How often images are drawn again for an interval, and from which seed; as `pixelgbm score` does by default."""
+
+    seed: int = 0
+    resamples: int = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,8 @@ class Method:
 def paired_interval(
     ours: NDArray[np.float64],
     other: NDArray[np.float64],
+    draws: Draws,
     *,
-    seed: int,
-    resamples: int = 2000,
     groups: Sequence[str] | None = None,
 ) -> tuple[float, float, float]:
     """Difference of the means over heads of the means over images, and its 95 % percentile bootstrap interval.
@@ -47,9 +54,9 @@ def paired_interval(
     order = {name: k for k, name in enumerate(dict.fromkeys(names))}
     number = np.array([order[name] for name in names])
     members = [np.flatnonzero(number == k) for k in range(len(order))]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(draws.seed)
     found = []
-    for _ in range(resamples):
+    for _ in range(draws.resamples):
         drawn = rng.integers(len(members), size=len(members))
         rows = drawn if groups is None else np.concatenate([members[k] for k in drawn])
         found.append(mean_over_heads(ours[rows]) - mean_over_heads(other[rows]))
@@ -67,7 +74,7 @@ def values_of(card: Scorecard) -> NDArray[np.float64]:
     return found
 
 
-def row_of(method: Method, ours: Method | None, *, seed: int) -> dict[str, Any]:
+def row_of(method: Method, ours: Method | None, draws: Draws) -> dict[str, Any]:
     """All figures of a method as plain values."""
     card = method.card
     found: dict[str, Any] = {"method": method.title, "ours": method.ours}
@@ -76,10 +83,10 @@ def row_of(method: Method, ours: Method | None, *, seed: int) -> dict[str, Any]:
     if ours is not None and ours is not method:
         groups = {row.id: row.group for row in card.per_image}
         one, two = values_of(ours.card), values_of(card)
-        found["ours_minus_it"] = paired_interval(one, two, seed=seed)
+        found["ours_minus_it"] = paired_interval(one, two, draws)
         names = [group for group in groups.values() if group is not None]
         if len(names) == len(groups) and len(set(names)) < len(names):
-            found["ours_minus_it_by_group"] = paired_interval(one, two, seed=seed, groups=names)
+            found["ours_minus_it_by_group"] = paired_interval(one, two, draws, groups=names)
     costs = {"fit_cpu_seconds": method.fit_cpu_seconds, "cpu_ms": method.cpu_ms}
     return found | costs | {"setting": method.setting}
 
