@@ -47,11 +47,12 @@ def data(tmp_path):
     images.write_png(scene / "mask.png", 255 - plane(255))
     rows = [f"S-1,{i},S-1/2-{i}.png,S-1/1-{i}.png,S-1/GT.png,S-1/mask.png" for i in (1, 5)]
     (root / "fgcd" / "manifest.csv").write_text("\n".join(["scene,light,real,reference,gt_mask,eval_roi", *rows, ""]))
-    for stem in ("a", "b", "r1", "r2"):
+    for stem in ("s_3_a", "s_2_b", "s_1_r", "s_2_r", "s_4_r"):
         picture(root / "bsdata" / "images" / f"{stem}.jpg")
-    images.write_png(root / "bsdata" / "masks" / "a.png", plane(255))
+    images.write_png(root / "bsdata" / "masks" / "s_3_a.png", plane(*[255] * 4 * SHAPE[1]))
     (root / "bsdata" / "manifest.csv").write_text(
-        "position,real_stem,clean_reference_stems,kind,crop\np1,a,r1;r2,defect,2\np1,b,r2,clean,2\n"
+        "position,real_stem,clean_reference_stems,kind,crop\n"
+        "p1,s_3_a,s_1_r;s_2_r;s_4_r,defect,2\np1,s_2_b,s_1_r;s_2_r;s_4_r,clean,2\n"
     )
     for stem in ("f", "c"):
         picture(root / "magnetic_tile" / "images" / f"{stem}.jpg")
@@ -84,12 +85,16 @@ def test_fgcd_ignores_what_lies_outside_its_region(data, tmp_path):
     assert read_truth(dataset, one, SHAPE)["defect"].sum() == 255
 
 
-def test_bsdata_takes_the_first_reference_and_knows_clean_frames(data, tmp_path):
+def test_bsdata_takes_the_latest_older_reference_at_half_the_size_and_knows_clean_frames(data, tmp_path):
     dataset, samples = opened("bsdata", data, tmp_path / "out")
-    assert samples["a"].reference.stem == "r1"
-    assert samples["b"].labelled_heads == ("defect",)
-    assert not read_truth(dataset, samples["b"], SHAPE)["defect"].any()
-    assert read_truth(dataset, samples["a"], SHAPE)["defect"].any()
+    assert [samples[id].reference.stem for id in ("s_3_a", "s_2_b")] == ["s_2_r", "s_1_r"]
+    assert samples["s_2_b"].labelled_heads == ("defect",)
+    half = (SHAPE[0] // 2, SHAPE[1] // 2)
+    assert read_pair(dataset, samples["s_3_a"]).test.shape == read_pair(dataset, samples["s_2_b"]).reference.shape
+    assert not read_truth(dataset, samples["s_2_b"], half)["defect"].any()
+    found = read_truth(dataset, samples["s_3_a"], half)["defect"]
+    assert found[:2].all()
+    assert not found[2:].any()
 
 
 def test_magnetic_tile_keeps_kinds_and_groups(data, tmp_path):
