@@ -66,26 +66,42 @@ def inspect_pair(
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
 
 
+_Cut = tuple[regions.RegionTable, NDArray[np.float64]]
+"""The candidates of one threshold and their scores."""
+
+
 def _decide(head: Head, mapped: HeadMap, *, min_size: int | None) -> tuple[NDArray[np.bool_], list[Region]]:
     """The final mask of one head and its kept regions."""
-    levels, stack = mapped.levels, mapped.stack
-    candidates = regions.candidate_mask(levels, low=head.rule.low, operation=head.rule.operation)
-    table = regions.measure(levels, candidates, stack.planes, stack.measures, column_names=stack.names)
-    scores = region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
-    mask, kept = decision.decide(table, scores, head.rule, min_size=min_size)
+    rule = head.rule
+    cuts = [_cut(head, mapped, rule.low)]
+    mask, kept = decision.decide(*cuts[0], rule, min_size=min_size)
+    chosen = [kept]
+    if rule.trim is not None and kept.size:
+        cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
+        mask, chosen = decision.decide_parts(cuts, kept, rule)
+    found = [_region(head, cut, int(k)) for cut, rows in zip(cuts, chosen, strict=True) for k in rows]
+    return mask, sorted(found, key=lambda region: region.bbox)
+
+
+def _cut(head: Head, mapped: HeadMap, low: int) -> _Cut:
+    stack = mapped.stack
+    candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
+    table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
+    return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
+
+
+def _region(head: Head, cut: _Cut, k: int) -> Region:
+    table, scores = cut
     area = table.filled_area if head.rule.fill_holes else table.area
-    return mask, [
-        Region(
-            head=head.name,
-            bbox=tuple(int(edge) for edge in table.bbox[k]),  # type: ignore[arg-type]
-            centroid=(float(table.centroid[k, 0]), float(table.centroid[k, 1])),
-            area=int(area[k]),
-            score=float(scores[k]),
-            mean_probability=float(table.mean_probability[k]),
-            max_probability=float(table.max_probability[k]),
-        )
-        for k in kept
-    ]
+    return Region(
+        head=head.name,
+        bbox=tuple(int(edge) for edge in table.bbox[k]),  # type: ignore[arg-type]
+        centroid=(float(table.centroid[k, 0]), float(table.centroid[k, 1])),
+        area=int(area[k]),
+        score=float(scores[k]),
+        mean_probability=float(table.mean_probability[k]),
+        max_probability=float(table.max_probability[k]),
+    )
 
 
 def pair_flags(pair: Pair, scene: Scene, *, references: References = "use") -> tuple[str, ...]:

@@ -35,7 +35,8 @@ class Tables:
     """What tuning needs to know of one head: its images, and the candidate regions of every grid point.
 
     Per image: ids, split, actual (truth pixels), rows, cols. Per region, (n,) each: image (number in `ids`), grid
-    (place in `regions.GRID`), region (row of its region table), area, filled_area, tp, filled_tp (px), score (of the
+    (place in `regions.GRID`), region (row of its region table), parent (row at the next lower threshold without an
+    operation, or -1), area, filled_area, tp, filled_tp (px), score (of the
     region booster, calibrated, out-of-fold). An image without candidates has no region rows.
     """
 
@@ -47,6 +48,7 @@ class Tables:
     image: NDArray[np.int64]
     grid: NDArray[np.int64]
     region: NDArray[np.int64]
+    parent: NDArray[np.int64]
     area: NDArray[np.int64]
     filled_area: NDArray[np.int64]
     tp: NDArray[np.int64]
@@ -173,7 +175,7 @@ class MapStore:
                 **{name: of_images[name].to_numpy().astype(np.int64) for name in ("actual", "rows", "cols")},
                 **{
                     name: of_regions[name].to_numpy().astype(np.int64)
-                    for name in ("region", "area", "filled_area", "tp", "filled_tp")
+                    for name in ("region", "parent", "area", "filled_area", "tp", "filled_tp")
                 },
             )
         except (KeyError, pl.exceptions.PolarsError) as error:

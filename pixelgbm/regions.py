@@ -20,6 +20,7 @@ __all__ = [
     "candidate_mask",
     "max_regions",
     "measure",
+    "parents",
     "region_feature_names",
     "truth_counts",
 ]
@@ -191,6 +192,16 @@ def measure(
         features=np.hstack([shape, image, evidence]),
         names=names,
     )
+
+
+def parents(table: RegionTable, below: RegionTable) -> NDArray[np.int64]:
+    """For each region the row of the region of a lower threshold that it lies in; -1 where that was not kept.
+
+    Both tables are of one map, without an operation. Returns (n,) int64.
+    """
+    inside = np.flatnonzero(table.labels)
+    _, first = np.unique(table.labels.ravel()[inside], return_index=True)
+    return below.labels.ravel()[inside[first]].astype(np.int64) - 1
 
 
 def truth_counts(table: RegionTable, truth: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

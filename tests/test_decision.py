@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelgbm.decision import DEFAULT_RULE, Rule, accepted, decide
+from pixelgbm.decision import DEFAULT_RULE, Layer, Rule, accepted, decide, decide_parts, trimmed
 from pixelgbm.errors import ModelError
-from pixelgbm.regions import OPERATIONS, RegionTable, candidate_mask, measure
+from pixelgbm.regions import LOW_GRID, OPERATIONS, RegionTable, candidate_mask, measure
 
 RULES = st.builds(
     Rule,
@@ -102,9 +102,40 @@ def test_rule_survives_json(rule: Rule) -> None:
         ({"region_cut": "high"}, "region_cut must be"),
         ({"fill_holes": 1}, "fill_holes must be"),
         ({"gate": float("inf")}, "gate must be"),
+        ({"trim": "some"}, "trim must be"),
+        ({"trim": 0.5, "operation": "open"}, "without an operation"),
+        ({"trim": 0.5, "low": 99}, "at a low of the grid"),
         ({"speed": 1}, "exactly the keys"),
     ],
 )
 def test_nonsense_is_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Rule.from_dict(DEFAULT_RULE.to_dict() | changed)
+
+
+def test_a_region_is_trimmed_to_the_parts_that_promise_most() -> None:
+    """One wide region, a third of it true, with two parts: one right, with a smaller core, and one wrong."""
+    layers = [
+        Layer(np.array([100]), np.array([0.35]), np.array([-1])),
+        Layer(np.array([30, 20]), np.array([0.9, 0.2]), np.array([0, 0])),
+        Layer(np.array([10]), np.array([1.0]), np.array([0])),
+    ]
+    kept = np.array([True])
+    assert [rows.tolist() for rows in trimmed(layers, kept, 0.5)] == [[False], [True, False], [False]]
+    assert [rows.tolist() for rows in trimmed(layers, kept, 0.1)] == [[False], [True, True], [False]]
+    assert [rows.tolist() for rows in trimmed(layers, kept, 0.01)] == [[True], [False, False], [False]]
+    assert [rows.tolist() for rows in trimmed(layers, kept, 0.87)] == [[False], [False, False], [True]]
+    assert not any(rows.any() for rows in trimmed(layers, kept, 1.0))
+    assert not any(rows.any() for rows in trimmed(layers, ~kept, 0.1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), trim=st.floats(0, 1), fill=st.booleans())
+def test_trimmed_parts_do_not_overlap_and_lie_within_what_was_kept(seed: int, trim: float, fill: bool) -> None:
+    rule = Rule(low=26, operation="none", min_area=2, region_cut=0.3, fill_holes=fill, trim=trim)
+    cuts = [table_for(seed, replace(rule, low=low)) for low in LOW_GRID]
+    whole, kept = decide(*cuts[0], rule)
+    mask, rows = decide_parts(cuts, kept, rule)
+    assert not (mask & ~whole).any()
+    if not fill:  # A part may lie in the filled hole of another.
+        assert mask.sum() == sum(table.area[k].sum() for (table, _), k in zip(cuts, rows, strict=True))

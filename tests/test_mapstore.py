@@ -27,6 +27,7 @@ def make_tables(seed: int = 0, images: int = 5, regions: int = 40) -> Tables:
         image=np.sort(rng.integers(0, images, regions)),
         grid=rng.integers(0, len(GRID), regions),
         region=np.arange(regions),
+        parent=rng.integers(-1, 5, regions),
         area=area,
         filled_area=area + rng.integers(0, 5, regions),
         tp=area // 2,

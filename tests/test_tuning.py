@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelgbm.decision import DEFAULT_RULE, Rule, decide
+from pixelgbm.decision import DEFAULT_RULE, Rule, decide, decide_parts
 from pixelgbm.errors import ConfigError, ModelError, OutputError
 from pixelgbm.mapstore import Tables, maps_folder, write_store
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import read_model, write_model
-from pixelgbm.regions import GRID, candidate_mask, measure, truth_counts
+from pixelgbm.regions import GRID, LOW_GRID, candidate_mask, measure, parents, truth_counts
 from pixelgbm.tuning import Outcome, tune, tune_model
 from pixelgbm.tuning.objective import judge, split_points
 from tests.test_model import make_model
@@ -50,11 +50,16 @@ def drawn(images: int = 6) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 def drawn_tables(images: int = 6) -> Tables:
     """The tables of `drawn` at every grid point, with scores that decide and prediction could recompute."""
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("image", "grid", "region", "area", "filled_area", "tp", "filled_tp", "score")
+        name: [] for name in ("image", "grid", "region", "parent", "area", "filled_area", "tp", "filled_tp", "score")
     }
     for number, (levels, truth) in enumerate(drawn(images)):
+        below = None
         for place, (low, operation) in enumerate(GRID):
             table = measure_map(levels, low, operation)
+            parent = np.full(len(table), -1)
+            if operation == "none":
+                parent, below = (parent if below is None else parents(table, below)), table
+            columns["parent"].append(parent)
             tp, filled_tp = truth_counts(table, truth)
             columns["image"].append(np.full(len(table), number))
             columns["grid"].append(np.full(len(table), place))
@@ -83,7 +88,7 @@ def keep_images(tables: Tables, keep: np.ndarray) -> Tables:
     """The tables of only those images."""
     rows = keep[tables.image]
     renumber = np.cumsum(keep) - 1
-    per_region = ("grid", "region", "area", "filled_area", "tp", "filled_tp", "score")
+    per_region = ("grid", "region", "parent", "area", "filled_area", "tp", "filled_tp", "score")
     return Tables(
         ids=tuple(np.array(tables.ids)[keep]),
         split=tuple(np.array(tables.split)[keep]),
@@ -100,15 +105,19 @@ def keep_images(tables: Tables, keep: np.ndarray) -> Tables:
     cut=st.floats(0, 1),
     fill=st.booleans(),
     gate=st.none() | st.floats(0, 1),
+    trim=st.none() | st.floats(0.2, 0.9),
 )
 def test_score_from_tables_is_the_score_of_the_masks(
-    point: tuple[int, str], min_area: int, cut: float, fill: bool, gate: float | None
+    point: tuple[int, str], min_area: int, cut: float, fill: bool, gate: float | None, trim: float | None
 ) -> None:
-    rule = Rule(*point, min_area, cut, fill, gate)
+    rule = Rule(*point, min_area, cut, fill, gate, trim if point[1] == "none" else None)
     values, clean_marked = [], []
     for levels, truth in drawn():
         table = measure_map(levels, rule.low, rule.operation)
-        mask, _ = decide(table, table.mean_probability, rule)
+        mask, kept = decide(table, table.mean_probability, rule)
+        if rule.trim is not None:
+            tables_above = [measure_map(levels, low, "none") for low in LOW_GRID if low >= rule.low]
+            mask, _ = decide_parts([(t, t.mean_probability) for t in tables_above], kept, rule)
         values.append(float(F1.per_image((mask & truth).sum(), mask.sum(), truth.sum())))
         if not truth.any():
             clean_marked.append(mask.any())
@@ -158,7 +167,8 @@ def test_sets_without_clean_or_without_dirty_images(dirty: bool) -> None:
 def test_images_without_any_candidate() -> None:
     tables = drawn_tables()
     none = np.zeros(0, dtype=np.int64)
-    empty: dict[str, Any] = dict.fromkeys(("image", "grid", "region", "area", "filled_area", "tp", "filled_tp"), none)
+    names = ("image", "grid", "region", "parent", "area", "filled_area", "tp", "filled_tp")
+    empty: dict[str, Any] = dict.fromkeys(names, none)
     result = tune(replace(tables, **empty, score=np.zeros(0)), F1, trials=4)
     assert result.after == Outcome(score=2 / 6, dirty_score=0.0, false_alarms=0.0, clean=2, dirty=4)
 
@@ -180,6 +190,7 @@ def test_the_gate_is_kept_only_where_it_pays() -> None:
         image=np.tile(image, points),
         grid=np.repeat(np.arange(points), 30),
         region=np.zeros(30 * points, dtype=np.int64),
+        parent=np.full(30 * points, -1),
         area=np.tile(area, points),
         filled_area=np.tile(area, points),
         tp=np.tile(tp, points),

@@ -176,6 +176,7 @@ def _tables(measured: Sequence[_Measured], scores: NDArray[np.float64]) -> Table
         image=np.repeat(np.arange(len(shown)), [len(item.candidates) for item in shown]),
         grid=merged.grid,
         region=merged.region,
+        parent=merged.parent,
         area=merged.area,
         filled_area=merged.filled_area,
         tp=merged.tp,

@@ -24,14 +24,16 @@ __all__ = ["Candidates", "RegionStage", "fit_region_stage", "joined", "measure_g
 class Candidates:
     """Candidate regions of views and grid points; every array has one row per region.
 
-    view: number of the view. grid: place in `regions.GRID`. region: row in its own region table. area,
-    filled_area, tp, filled_tp: px, tp inside the truth. features: (n, F) float32, columns `names`.
+    view: number of the view. grid: place in `regions.GRID`. region: row in its own region table. parent: row in the
+    table of the next lower threshold without an operation, or -1. area, filled_area, tp, filled_tp: px, tp inside the
+    truth. features: (n, F) float32, columns `names`.
     """
 
     names: tuple[str, ...]
     view: NDArray[np.int64]
     grid: NDArray[np.int64]
     region: NDArray[np.int64]
+    parent: NDArray[np.int64]
     area: NDArray[np.int64]
     filled_area: NDArray[np.int64]
     tp: NDArray[np.int64]
@@ -68,17 +70,23 @@ def measure_grid(
     """
     defect = truth >= DEFECT
     parts = []
+    below: regions.RegionTable | None = None
     for place, (low, operation) in enumerate(regions.GRID):
         mask = regions.candidate_mask(levels, low=low, operation=operation)
         table = regions.measure(levels, mask, stack.planes, stack.measures, column_names=stack.names)
         tp, filled_tp = regions.truth_counts(table, defect)
         count = len(table)
+        parent = np.full(count, -1, dtype=np.int64)
+        if operation == "none":  # These come first in the grid, from the lowest threshold up.
+            parent = parent if below is None else regions.parents(table, below)
+            below = table
         parts.append(
             Candidates(
                 names=table.names,
                 view=np.full(count, view),
                 grid=np.full(count, place),
                 region=np.arange(count),
+                parent=parent,
                 area=table.area,
                 filled_area=table.filled_area,
                 tp=tp,

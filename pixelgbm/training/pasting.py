@@ -90,7 +90,7 @@ def paste(
     top, left = (int(rng.integers(side - size + 1)) for side, size in zip(truth.shape, mask.shape, strict=True))
     window = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
     strength = np.float32(np.exp(rng.uniform(*np.log(_STRENGTH))))
-    unit = np.float32(np.iinfo(test.dtype).max / 255)
+    unit = np.float32(257 if test.dtype == np.uint16 else 1)
     laid = (test[window].astype(np.float32) / unit + _OFFSET) * np.exp(strength * ratio) - _OFFSET
     new_test, new_truth = test.copy(), truth.copy()
     changed = np.rint(np.clip(laid, 0, 255) * unit).astype(test.dtype)

@@ -25,7 +25,7 @@ TRIALS = 300
 GATE_GAIN = 0.002
 """What the image gate must gain in the objective to be kept: once regions are judged it has little left to do."""
 
-_VERSION = 1  # of the search space: a study of another version is not continued
+_VERSION = 2  # of the search space: a study of another version is not continued
 
 
 @dataclass(frozen=True, slots=True)

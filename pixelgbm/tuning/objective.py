@@ -6,18 +6,18 @@ them, through the same `decision.accepted` that prediction uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.decision import Rule, accepted
+from pixelgbm.decision import Layer, Rule, accepted, trimmed
 from pixelgbm.mapstore import Tables
 from pixelgbm.metrics import Metric
-from pixelgbm.regions import GRID
+from pixelgbm.regions import GRID, LOW_GRID
 
-__all__ = ["FALSE_ALARM_COST", "JITTERS", "Outcome", "Point", "judge", "plateau", "split_points"]
+__all__ = ["FALSE_ALARM_COST", "JITTERS", "Outcome", "Point", "judge", "marked", "plateau", "split_points"]
 
 JITTERS = ((0.0, 1.0), (-0.05, 1.0), (-0.025, 1.0), (0.025, 1.0), (0.05, 1.0), (0.0, 0.75), (0.0, 1.33))
 """(move of region cut and gate, factor on the minimum area): an objective is averaged over them, so that tuning takes
@@ -45,7 +45,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """The regions of all images at one grid point, (n,) each; see `mapstore.Tables`."""
+    """The regions of all images at one grid point, (n,) each; see `mapstore.Tables`.
+
+    parent: row in the point of the next lower threshold, or -1. above: the point of the next higher threshold; both
+    only where no operation is done.
+    """
 
     image: NDArray[np.int64]
     area: NDArray[np.int64]
@@ -53,33 +57,60 @@ class Point:
     tp: NDArray[np.int64]
     filled_tp: NDArray[np.int64]
     score: NDArray[np.float64]
+    parent: NDArray[np.int64]
+    above: Point | None = None
 
 
 def split_points(tables: Tables) -> Mapping[tuple[int, str], Point]:
     """The regions of `tables` by (low, operation), for every pair of `regions.GRID`."""
-    names = [field.name for field in fields(Point)]
+    names = ("image", "area", "filled_area", "tp", "filled_tp", "score", "parent")
     order = np.argsort(tables.grid, kind="stable")
     ends = np.searchsorted(tables.grid[order], np.arange(len(GRID) + 1))
-    return {
+    points = {
         pair: Point(*(getattr(tables, name)[order[ends[place] : ends[place + 1]]] for name in names))
         for place, pair in enumerate(GRID)
     }
+    ladder = [points[low, "none"] for low in LOW_GRID]
+    rows = [ladder[0], *(_with_rows(point, below) for point, below in zip(ladder[1:], ladder, strict=False))]
+    above: Point | None = None
+    for low, point in zip(reversed(LOW_GRID), reversed(rows), strict=True):
+        above = points[low, "none"] = replace(point, above=above)
+    return points
 
 
-def _counts(point: Point, rule: Rule, images: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _with_rows(point: Point, below: Point) -> Point:
+    """`point` with parents as rows of `below` instead of rows of each image's own table."""
+    start = np.searchsorted(below.image, point.image)
+    return replace(point, parent=np.where(point.parent >= 0, point.parent + start, -1))
+
+
+def marked(point: Point, rule: Rule, images: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Per image the true and all marked pixels, (images,) each."""
     kept = accepted(point.area, point.score, point.image, rule, images=images)
-    tp, area = (point.filled_tp, point.filled_area) if rule.fill_holes else (point.tp, point.area)
-    image = point.image[kept]
-    marked = np.zeros((2, images))
-    marked[0] = np.bincount(image, tp[kept], minlength=images)
-    marked[1] = np.bincount(image, area[kept], minlength=images)
-    return marked[0], marked[1]
+    counts = np.zeros((2, images))
+    points = list(_ladder(point)) if rule.trim is not None else [point]
+    chosen = [kept]
+    if rule.trim is not None:
+        chosen = trimmed([Layer(p.area, p.score, p.parent) for p in points], kept, rule.trim)
+    for part, taken in zip(points, chosen, strict=True):
+        tp, area = (part.filled_tp, part.filled_area) if rule.fill_holes else (part.tp, part.area)
+        image = part.image[taken]
+        counts[0] += np.bincount(image, tp[taken], minlength=images)
+        counts[1] += np.bincount(image, area[taken], minlength=images)
+    return counts[0], counts[1]
+
+
+def _ladder(point: Point) -> Iterator[Point]:
+    """A point and those of all higher thresholds."""
+    step: Point | None = point
+    while step is not None:
+        yield step
+        step = step.above
 
 
 def judge(point: Point, tables: Tables, rule: Rule, metric: Metric) -> Outcome:
     """What `rule` gives. point: of `rule.low` and `rule.operation`. Raises nothing; needs at least one image."""
-    tp, predicted = _counts(point, rule, len(tables.ids))
+    tp, predicted = marked(point, rule, len(tables.ids))
     values, dirty = metric.per_image(tp, predicted, tables.actual), tables.actual > 0
     clean = ~dirty
     return Outcome(
@@ -101,8 +132,9 @@ def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric) -> float:
             region_cut=rule.region_cut + move,
             min_area=round(rule.min_area * factor),
             gate=None if rule.gate is None else rule.gate + move,
+            trim=None if rule.trim is None else rule.trim + move,
         )
-        tp, predicted = _counts(point, moved, len(tables.ids))
+        tp, predicted = marked(point, moved, len(tables.ids))
         alarms = float((predicted[clean] > 0).mean()) if clean.any() else 0.0
         values.append(float(metric.per_image(tp, predicted, tables.actual).mean()) - FALSE_ALARM_COST * alarms)
     return float(np.mean(values))
