@@ -169,7 +169,8 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--leave-one-group-out", action="store_true")
     way.add_argument("--folds", type=int)
-    parser.add_argument("--only", action="append", choices=[peer.name for peer in PEERS], help="repeatable")
+    names = [*(peer.name for peer in PEERS), "none"]
+    parser.add_argument("--only", action="append", choices=names, help="repeatable; none: ours alone")
     parser.add_argument("--again", action="store_true", help="forget what the peers have done")
     parser.add_argument("--unet-minutes", type=float, default=42.0, help="of two cores, as processor time")
     parser.add_argument("--workers", type=int, default=2)

@@ -7,7 +7,7 @@ and deeper trees, and pixels of every training image instead of a few strokes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from peers.task import Task, inner_folds, read_setting, write_setting
 
 __all__ = ["features_of", "fit", "predictor"]
 
+Rows = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
 POSITIVES, NEGATIVES = 200, 400
 """Pixels of an image; a third of the negatives lies near its defects."""
 NEAR = 12
@@ -34,11 +36,12 @@ SMOOTHING = (0.0, 1.0, 2.0)
 def fit(task: Task, *, paired: bool) -> None:
     """Grow a forest on the train images; tune its rule on dev, or on inner folds where there is no dev."""
     started = time.process_time()
-    forest = _grow(task, task.train, paired)
+    rows = _rows(task, paired)
+    forest = _grow(task, rows.values())
     if task.dev:
         maps: Iterator[tuple[Item, NDArray[np.float32]]] = _maps(forest, task.dev, paired)
     else:
-        maps = _inner_maps(task, paired)
+        maps = _inner_maps(task, rows, paired)
     parts: dict[float, list[rule.Tables]] = {sigma: [] for sigma in SMOOTHING}
     for item, probability in maps:
         truth, ignore = item.truth(), item.ignore()
@@ -79,17 +82,23 @@ def _luminance(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(image @ np.array([0.35, 0.65, 0], np.float32), np.float32)
 
 
-def _grow(task: Task, items: Sequence[Item], paired: bool) -> Any:
-    rows, labels = [], []
-    for number, item in enumerate(items):
-        truth, ignore = item.truth(), item.ignore()
-        pixels = _drawn(task.rng(4, number), truth, ignore)
-        rows.append(features_of(item.view(), paired=paired).reshape(truth.size, -1)[pixels])
-        labels.append(truth.ravel()[pixels])
+def _rows(task: Task, paired: bool) -> dict[str, Rows]:
+    """By image of the train set: what the forest reads at the pixels drawn from it, and which of them are defect."""
+    found = {}
+    for number, item in enumerate(task.train):
+        truth = item.truth()
+        pixels = _drawn(task.rng(4, number), truth, item.ignore())
+        columns = features_of(item.view(), paired=paired).reshape(truth.size, -1)
+        found[item.id] = columns[pixels], truth.ravel()[pixels]
+    return found
+
+
+def _grow(task: Task, rows: Iterable[Rows]) -> Any:
+    columns, labels = zip(*rows, strict=True)
     forest = RandomForestClassifier(
         100, min_samples_leaf=5, max_features="sqrt", n_jobs=task.workers, random_state=task.seed
     )
-    return forest.fit(np.concatenate(rows), np.concatenate(labels)).set_params(n_jobs=1)
+    return forest.fit(np.concatenate(columns), np.concatenate(labels)).set_params(n_jobs=1)
 
 
 def _drawn(rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -109,11 +118,11 @@ def _maps(forest: Any, items: Sequence[Item], paired: bool) -> Iterator[tuple[It
         yield item, _probability(forest, item.view(), paired)
 
 
-def _inner_maps(task: Task, paired: bool) -> Iterator[tuple[Item, NDArray[np.float32]]]:
+def _inner_maps(task: Task, rows: dict[str, Rows], paired: bool) -> Iterator[tuple[Item, NDArray[np.float32]]]:
     """Maps of the train images, each by a forest that has not seen its group."""
     parts = inner_folds(task.train, folds=4, seed=task.seed)
     for held_out in parts:
-        forest = _grow(task, [item for part in parts if part is not held_out for item in part], paired)
+        forest = _grow(task, [rows[item.id] for part in parts if part is not held_out for item in part])
         yield from _maps(forest, held_out, paired)
 
 

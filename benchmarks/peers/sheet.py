@@ -22,6 +22,7 @@ RIGHT = 0.9
 """A score from here on needs no reason."""
 FAINT = 8.0
 """Contrast, grey levels, below which what was missed is called faint: prototypes fell to half of their F1 there."""
+MARGIN = 40
 RING = 9
 """Width, px, of the surroundings that the contrast is taken against."""
 
@@ -89,23 +90,33 @@ def draw(rows: Sequence[Row]) -> NDArray[np.uint8]:
     for panel in panels.ravel():
         panel.set_axis_off()
     for line, row in zip(panels, rows, strict=False):
-        image = np.rint(row.view.test).astype(np.uint8)
+        seen = _window(row.truth | row.found)
+        image, truth, found = np.rint(row.view.test[seen]).astype(np.uint8), row.truth[seen], row.found[seen]
+        covered = bool(row.view.covered.any())
         level = "" if row.level is None else f", level {row.level}"
-        line[0].set_title(f"{row.id}{level}, F1 {row.f1:.2f}: {row.reason}", fontsize=7, loc="left")
+        told = (
+            "clean" if row.contrast is None else f"{int(row.truth.sum())} px, contrast {row.contrast:.1f} grey levels"
+        )
+        titles = (f"{row.id}{level}, F1 {row.f1:.2f}: {row.reason}", "aligned reference", f"truth: {told}")
+        titles += ("map" if row.score is not None else "no map kept", f"found: {int(row.found.sum())} px")
         line[0].imshow(image)
-        if row.view.covered.any():
-            line[1].imshow(np.rint(row.view.reference).astype(np.uint8))
-        line[1].set_title("aligned reference" if row.view.covered.any() else "no reference", fontsize=7, loc="left")
-        told = "clean" if row.contrast is None else f"{int(row.truth.sum())} px, contrast {row.contrast:.1f}"
-        line[2].imshow(_outlined(image, row.truth, (40, 220, 60)))
-        line[2].set_title(f"truth: {told}", fontsize=7, loc="left")
-        if row.score is not None:
-            line[3].imshow(row.score, vmin=0, vmax=1, cmap="magma")
-        line[3].set_title("map" if row.score is not None else "no map kept", fontsize=7, loc="left")
-        line[4].imshow(_outlined(_outlined(image, row.truth, (40, 220, 60)), row.found, (240, 50, 40)))
-        line[4].set_title(f"found: {int(row.found.sum())} px", fontsize=7, loc="left")
+        line[1].imshow(np.rint(row.view.reference[seen]).astype(np.uint8) if covered else np.zeros_like(image))
+        line[2].imshow(_outlined(image, truth, (40, 220, 60)))
+        line[3].imshow(np.zeros(truth.shape) if row.score is None else row.score[seen], vmin=0, vmax=1, cmap="magma")
+        line[4].imshow(_outlined(_outlined(image, truth, (40, 220, 60)), found, (240, 50, 40)))
+        for panel, title in zip(line, titles, strict=True):
+            panel.set_title(title, fontsize=7, loc="left")
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _window(marked: Bools) -> tuple[slice, slice]:
+    """The part of the image that holds all that is marked, with MARGIN px around it; all of it when nothing is."""
+    if not marked.any():
+        return slice(None), slice(None)
+    ends = [np.flatnonzero(marked.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    rows, cols = (slice(max(int(first) - MARGIN, 0), int(last) + MARGIN + 1) for first, last in ends)
+    return rows, cols
 
 
 def _outlined(image: NDArray[np.uint8], where: Bools, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
