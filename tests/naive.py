@@ -140,3 +140,22 @@ def signed_bytes(values, scale):
 def positive_bytes(values, scale):
     v = np.maximum(values.astype(float), 0)
     return np.where(np.isnan(values), 0, np.floor(1.5 + 254 * v / (v + scale)))
+
+
+def components(mask):
+    """8-connected labels, as scipy finds them."""
+    return ndimage.label(mask, structure=np.ones((3, 3)))
+
+
+def log_odds(p, floor):
+    return np.log((p.astype(float) + floor) / (1 - p.astype(float) + floor))
+
+
+def weighted_spread(weight, first, second):
+    w, a, b = (x.astype(float) for x in (weight, first, second))
+    return np.sqrt(np.maximum(b / w - (a / w) ** 2, 0))
+
+
+def share_of(value, whole, floor):
+    w = whole.astype(float)
+    return value.astype(float) * np.where(w >= 0, 1, -1) / (np.abs(w) + floor)
