@@ -1,4 +1,4 @@
-"""Differencing against the registered reference of the same light: one threshold, one least area."""
+"""Differencing against the registered reference of the same light, with or without tolerance for shifts."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from peers.pairs import View
 from peers.settings import Setting, choose, to_bytes
 from peers.task import Task, read_setting, write_setting
 
+Floats = NDArray[np.float32]
+
 __all__ = ["SETTINGS", "evidence", "fit", "predictor"]
 
-BLURS = (1.0, 1.7, 2.6, 4.0)
+BLURS = (1.0, 1.7, 2.6)
 UNITS = ("levels", "log", "deviations")
 """Grey levels; hundredths of the logarithm of the ratio; median absolute deviations of the image."""
-CHANNELS = ("mean", "max", "luminance")
-SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, UNITS, CHANNELS))
+CHANNELS = ("mean", "max")
+TOLERANCES = (0, 1, 2)
+"""Only what lies outside the reference's minimum and maximum within so many px counts."""
+SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, UNITS, CHANNELS, TOLERANCES))
 
 
 def fit(task: Task) -> None:
-    """Choose blur, unit, channels and rule on train and dev."""
+    """Choose blur, unit, channels, tolerance and rule on train and dev."""
     started = time.process_time()
     setting, chosen, values = choose(task, SETTINGS, evidence, refine=lambda s: [s])
-    names = dict(zip(("blur", "unit", "channels"), setting, strict=True))
+    names = dict(zip(("blur", "unit", "channels", "tolerance"), setting, strict=True))
     seconds = {"fit_cpu_seconds": round(time.process_time() - started, 1)}
     write_setting(task, {"setting": names, "rule": chosen.to_dict(), **values, **seconds})
 
@@ -44,25 +48,26 @@ def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:
     """A byte map for every setting; 0 where the reference shows nothing."""
     found = {}
-    ratio = 100 * np.log((view.test + 4) / (view.reference + 4))
-    signed = {"levels": view.test - view.reference, "log": ratio, "deviations": view.test - view.reference}
+    levels = (view.test, view.reference)
+    logs = tuple(100 * np.log(shot + 4) for shot in levels)
+    memory: dict[Setting, Floats] = {}
     for setting in settings:
-        blur, unit, channels = setting
-        # Blurred before its sign is dropped: the two screens then cancel and dirt does not.
-        strength = _joined(np.abs(_blurred(signed[unit], blur, channels)), channels)
+        blur, unit, channels, tolerance = setting
+        scale = "log" if unit == "log" else "levels"
+        for width in (0, tolerance):
+            if (blur, scale, width) not in memory:
+                # Blurred before the sign is dropped: the two screens then cancel and dirt does not.
+                shots = (cv2.GaussianBlur(shot, (0, 0), blur) for shot in (logs if scale == "log" else levels))
+                memory[blur, scale, width] = _outside(*shots, width)
+        strength, plain = (getattr(memory[blur, scale, w], channels)(axis=2) for w in (tolerance, 0))
         if unit == "deviations":
-            inside = strength[view.covered]
+            inside = plain[view.covered]
             strength = strength / (1.4826 * float(np.median(inside) if inside.size else 0.0) + 0.15)
         found[setting] = to_bytes(np.where(view.covered, strength, 0))
     return found
 
 
-def _blurred(signed: NDArray[np.float32], sigma: float, channels: str) -> NDArray[np.float32]:
-    if channels == "luminance":
-        signed = (signed @ np.array([0.35, 0.65, 0], np.float32))[..., None]
-    smooth = np.asarray(cv2.GaussianBlur(signed, (0, 0), sigma), np.float32)
-    return smooth[..., None] if smooth.ndim == 2 else smooth
-
-
-def _joined(strength: NDArray[np.float32], channels: str) -> NDArray[np.float32]:
-    return np.asarray(strength.max(axis=2) if channels == "max" else strength.mean(axis=2), np.float32)
+def _outside(test: Floats, reference: Floats, tolerance: int) -> Floats:
+    """How far the test lies outside the reference's range in a square of 2 tolerance + 1 px; |difference| for 0."""
+    window = np.ones((2 * tolerance + 1,) * 2, np.uint8)
+    return np.maximum(np.maximum(test - cv2.dilate(reference, window), cv2.erode(reference, window) - test), 0)

@@ -20,7 +20,7 @@ Maps = Callable[[View, Sequence[Setting]], Mapping[Setting, NDArray[np.uint8]]]
 STEPS_PER_UNIT = 4.0
 """Bytes to a grey level (or what stands for one): thresholds are searched to a quarter of it."""
 THRESHOLDS = tuple(int(t) for t in np.unique(np.rint(np.geomspace(4, 240, 18))))
-FIRST_LOOK = 150
+FIRST_LOOK = 120
 """Images on which all settings are compared; the best few then meet all images."""
 FINALISTS = 4
 
