@@ -1,10 +1,11 @@
-"""`pixelgbm tune`: the decision rule, chosen on out-of-fold maps."""
+"""`pixelgbm tune`: the decision rule or, with `--full`, the settings of the next training, chosen out-of-fold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from pixelgbm.errors import ConfigError
 from pixelgbm.mapstore import Tables, maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
+from pixelgbm.tuning import settings
 
 __all__ = ["command"]
 
@@ -23,11 +25,29 @@ __all__ = ["command"]
 @click.argument("model", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--also", "also", multiple=True, metavar="S", help="Also tune on this labelled split. Repeatable.")
-@click.option("--trials", type=click.IntRange(1), default=tuning.TRIALS, show_default=True, help="Rules to try.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    show_default=f"{tuning.TRIALS}; with --full {settings.TRIALS}",
+    help="Rules to try; with --full, settings.",
+)
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after seconds."
 )
 @click.option("--storage", metavar="URL", help="Where trials are kept.  [default: in MODEL.maps]")
+@click.option("--full", is_flag=True, help="Search families, scales, looks and boosters instead, for time and score.")
+@click.option(
+    "--budget-ms", type=click.FloatRange(0, min_open=True), metavar="MS", help="With --full: what a pair may cost."
+)
+@click.option(
+    "--images", type=click.IntRange(4), help=f"With --full: images to search on.  [default: {settings.IMAGES}]"
+)
+@click.option(
+    "--out-config",
+    type=PATH,
+    metavar="FILE",
+    help="With --full: the run.toml to write.  [default: MODEL.maps/full.toml]",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @data_options
 @workers_option
@@ -37,9 +57,13 @@ def command(
     model: Path,
     data: Path,
     also: tuple[str, ...],
-    trials: int,
+    trials: int | None,
     timeout_s: float | None,
     storage: str | None,
+    full: bool,
+    budget_ms: float | None,
+    images: int | None,
+    out_config: Path | None,
     seed: int,
     layout: str | None,
     contest_exclusions: bool,
@@ -49,25 +73,83 @@ def command(
 ) -> None:
     """Choose the decision rule on the out-of-fold maps in MODEL.maps and write it into the model.
 
+    With --full the model stays as it is: a run.toml is written for the next training.
     Run again after an interruption, it goes on with the trials that are kept.
 
     \b
-    Example:
+    Examples:
       pixelgbm tune demo/model demo/data --also dev
+      pixelgbm tune demo/model demo/data --full --budget-ms 150
     """
     console = Console(quiet=quiet, json_path=json_path)
     tuning.refuse_test_split(also)
+    kept: dict[str, Any] = {"timeout_s": timeout_s, "storage": storage, "seed": seed}
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=also)
+    if full:
+        dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions)
+        chosen = {"budget_ms": budget_ms, "trials": trials or settings.TRIALS, "images": images or settings.IMAGES}
+        _full(console, model, dataset, also, out_config, workers, kept | chosen)
+        return
+    for option, value in (("--budget-ms", budget_ms), ("--images", images), ("--out-config", out_config)):
+        if value is not None:
+            raise ConfigError(f"{option} belongs to the search of settings: add --full")
     with console.progress() as progress:
         tables = None
         if also:
             say_excluded(console, dataset)
             tables = _tables(model, dataset, workers=workers, progress=progress)
-        results = tuning.tune_model(
-            model, also=tables, trials=trials, timeout_s=timeout_s, storage=storage, seed=seed, progress=progress
-        )
+        results = tuning.tune_model(model, also=tables, trials=trials or tuning.TRIALS, progress=progress, **kept)
     _show(console, results)
     console.result({"model": str(model), "heads": {name: asdict(result) for name, result in results.items()}})
+
+
+def _full(
+    console: Console,
+    model: Path,
+    dataset: Dataset,
+    also: tuple[str, ...],
+    out_config: Path | None,
+    workers: int,
+    options: dict[str, Any],
+) -> None:
+    """Search the settings of the next training, and show what each speed costs."""
+    from pixelgbm.tuning.full import describe, search_settings  # LightGBM comes with it
+
+    trained = set(open_store(maps_folder(model)).folds)
+    splits = {sample.split for sample in dataset.samples if sample.id in trained}
+    say_excluded(console, dataset.select(splits.union(also)))
+    with console.progress() as progress:
+        found = search_settings(
+            model, dataset, also=also, out_config=out_config, workers=workers, progress=progress, **options
+        )
+    shown = {row.trial: row for row in (*found.curve, found.present, found.pick)}
+    rows = [
+        (
+            describe(row.config),
+            f"{row.ms:.1f}",
+            f"{row.score.mean:.4f}",
+            f"{row.score.low:.3f} to {row.score.high:.3f}",
+            " and ".join(word for word, of in (("pick", found.pick), ("present", found.present)) if of is row),
+        )
+        for row in sorted(shown.values(), key=lambda row: row.ms)
+    ]
+    title = f"{found.trials} settings on {found.images} images of {found.groups} groups, out-of-fold"
+    console.table(title, ("setting", "ms a pair", "score", "95 %", ""), rows)
+    held_out, whole = found.held_out, found.whole_ms
+    figures = [("pick", held_out.pick), ("present", held_out.present), ("pick less present", held_out.gain)]
+    said = ", ".join(f"{name} {of.mean:.4f} ({of.low:.3f} to {of.high:.3f})" for name, of in figures)
+    console.say(f"{held_out.images} images of {held_out.groups} groups that no trial saw: {said}")
+    if whole is not None:
+        console.say(
+            f"ms a pair: of one core, measured on this machine, without reading files; pick as a whole {whole:.1f}"
+        )
+        if (budget := options["budget_ms"]) is not None and whole > budget:
+            console.error(f"the pick took {whole:.1f} ms as a whole, over the {budget:g} ms its parts add up to")
+    console.say(
+        f"{found.config_path}: written; pixelgbm train {dataset.root} --config {found.config_path} --out NEW_MODEL"
+    )
+    document = asdict(found) | {"config_path": str(found.config_path), "model": str(model)}
+    console.result(document)
 
 
 def _tables(model: Path, dataset: Dataset, *, workers: int, progress: Progress | None) -> dict[str, Tables]:
