@@ -76,7 +76,7 @@ class BoosterConfig:
     num_leaves: int = 48
     learning_rate: float = 0.08
     min_data_in_leaf: int = 60
-    feature_fraction: float = 0.5
+    feature_fraction: float = 0.35
     bagging_fraction: float = 1.0
     lambda_l2: float = 5.0
     threads: int = 1
@@ -99,7 +99,7 @@ def _region_booster() -> BoosterConfig:
 
 
 def _first_booster() -> BoosterConfig:
-    return BoosterConfig(trees=150, num_leaves=31)
+    return BoosterConfig(trees=150, num_leaves=31, feature_fraction=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
