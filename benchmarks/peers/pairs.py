@@ -21,6 +21,8 @@ from pixelgbm.threads import ordered_map
 
 __all__ = ["Item", "View", "items_of", "prepare"]
 
+Planes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -112,7 +114,7 @@ def _path(work: Path, sample: Sample) -> Path:
     return work / "pairs" / f"{sample.id}.npz"
 
 
-def _registered(dataset: Dataset, sample: Sample) -> tuple[NDArray[np.float32], ...]:
+def _registered(dataset: Dataset, sample: Sample) -> Planes:
     pair = datasets.read_pair(dataset, sample)
     test = _coloured(to_float(pair.test))
     nowhere = np.zeros(test.shape[:2], bool)
@@ -133,7 +135,7 @@ def _coloured(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.dstack([image] * 3) if image.ndim == 2 else image
 
 
-def _keep(path: Path, view: tuple[NDArray[np.float32], ...], cpu_seconds: float) -> None:
+def _keep(path: Path, view: Planes, cpu_seconds: float) -> None:
     test, reference, covered = view
     whole = bool((test == np.rint(test)).all())  # 16-bit images lie between the grey levels
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,10 @@ def apply(score: Bytes, rule: Rule) -> Bools:
     return np.concatenate([[False], kept])[labels]
 
 
-def _regions(score: Bytes, threshold: int) -> tuple[NDArray[np.int32], NDArray[np.int64], ...]:
+def _regions(
+    score: Bytes, threshold: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Labels of the regions, and the area, mean and highest byte of each."""
     count, labels = cv2.connectedComponents((score >= threshold).astype(np.uint8), connectivity=8)
     inside = labels > 0
     ids, values = labels[inside] - 1, score[inside]

@@ -52,7 +52,7 @@ class Crops:
             at = [int(np.clip(m, 0, n)) for m, n in zip(middle, room, strict=True)]
         window = (slice(at[0], at[0] + CROP), slice(at[1], at[1] + CROP))
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        image, flags = (np.rot90(a[window], turns) for a in (image, flags))
+        image, flags = np.rot90(image[window], turns), np.rot90(flags[window], turns)
         if mirrored:
             image, flags = image[:, ::-1], flags[:, ::-1]
         test, reference, covered = _relit(rng, image[..., :3], image[..., 3:], flags[..., 2])
