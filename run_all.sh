@@ -6,7 +6,7 @@ unset PYTHONPATH PYTHONHOME
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 venv=${PIXELGBM_VENV:-$here/.venv}
-demo_sizes=(--train 240 --dev 80 --test 100 --seed 1)
+demo_sizes=(--train 160 --dev 60 --test 100 --seed 1)
 
 usage() {
   cat <<TEXT

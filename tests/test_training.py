@@ -319,7 +319,9 @@ def test_region_scores_never_come_from_the_own_fold() -> None:
     tp = np.where(fold == 0, 10, 0)
     view = np.arange(count)
     feature = np.random.default_rng(0).random((count, 1)).astype(np.float32)
-    candidates = Candidates(("a",), view, view * 0, view * 0, view * 0 - 1, area, area, tp, tp, np.full(count, 0.5), feature)
+    candidates = Candidates(
+        ("a",), view, view * 0, view * 0, view * 0 - 1, area, area, tp, tp, np.full(count, 0.5), feature
+    )
     stage = fit_region_stage(candidates, fold, TINY, workers=1, progress=None)
     assert stage.scores[fold == 0].max() < 0.1
     assert stage.scores[fold == 1].min() > 0.9
