@@ -254,6 +254,7 @@ def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 LAYOUT = Layout(
     name="konica-minolta",
+    looks="folders SPLIT/level-N",
     metric="macro-f1",
     recognise=recognise,
     read=read,

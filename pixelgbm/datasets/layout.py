@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ __all__ = [
     "list_folder",
     "make_pair",
     "read_ignore",
+    "refuse_contest_exclusions",
     "relative_to",
     "why_not_an_id",
 ]
@@ -33,12 +34,14 @@ class Answer:
     """An answer file of a layout: which images it answers, read mask by mask.
 
     read(id, shape) -> {head: (rows, cols) bool}; raises SubmissionError naming the member of the file.
+    verdicts: {id: whether it has a defect} where the file says no more than that; then `read` raises.
     """
 
     path: Path
     layout: str
     ids: frozenset[str]
     read: Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
+    verdicts: Mapping[str, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Labelled:
 class Layout:
     """One row of the registry: how one kind of data folder is recognised, read, written and answered.
 
+    looks: by what a folder of this layout is told, in a few words, for messages.
     recognise(root) -> whether the folder looks like this layout.
     read(root, truth=, contest_exclusions=) -> the data set and every problem of its structure, one
         line each; no pixels are read. Raises DatasetError when nothing at all can be listed.
@@ -76,6 +80,7 @@ class Layout:
     """
 
     name: str
+    looks: str
     metric: str
     recognise: Callable[[Path], bool]
     read: Callable[..., tuple[Dataset, list[str]]]
@@ -126,6 +131,11 @@ def excluded_in(folder: Path) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return tuple(dict.fromkeys(word for line in text.splitlines() for word in line.partition("#")[0].split()))
+
+
+def refuse_contest_exclusions(root: Path, name: str) -> NoReturn:
+    """Raise DatasetError: only the contest's own layout has such a list."""
+    raise DatasetError(f"{root}: the contest's exclusions belong to the layout konica-minolta, this one is {name}")
 
 
 def make_pair(sample: Sample) -> Pair:

@@ -8,7 +8,6 @@ values 0 to 255 are the probability of a defect. Where `ignore` is not 0, nothin
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import files, images
-from pixelgbm.datasets.layout import Labelled, Layout, excluded_in, list_folder, make_pair, why_not_an_id
+from pixelgbm.datasets.layout import (
+    Labelled,
+    Layout,
+    excluded_in,
+    list_folder,
+    make_pair,
+    refuse_contest_exclusions,
+    why_not_an_id,
+)
+from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
@@ -33,8 +41,6 @@ _KNOWN = f"{', '.join(_COLUMNS)}, mask:HEAD"
 _NAMES = ("manifest.csv", "manifest.parquet")
 _SUFFIXES = (".csv", ".parquet")
 
-Row = dict[str, str]
-
 
 def recognise(root: Path) -> bool:
     """Whether `root` holds a manifest.csv or manifest.parquet, or is such a table."""
@@ -49,12 +55,10 @@ def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = Fa
     `truth` is a folder with a manifest, or such a table, whose mask columns label the images by `id`.
     """
     if contest_exclusions:
-        raise DatasetError(
-            f"{root}: the contest's exclusions belong to the layout konica-minolta, this one is manifest"
-        )
+        refuse_contest_exclusions(root, LAYOUT.name)
     table = _table_of(root)
     problems: list[str] = []
-    columns, rows = _read_table(table)
+    columns, rows = read_table(table)
     _check_columns(table, columns, problems, required=("id", "image"))
     heads = {_head(c): c for c in columns if _head(c)}
     masks = _masks_by_id(table, rows, heads, problems)
@@ -118,16 +122,9 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
 
 def write_table(path: Path, rows: list[Row]) -> None:
     """Write a manifest.csv with the columns that any row has, known columns first. Raises OutputError."""
-    import polars
-
     used = {key for row in rows for key in row}
     columns = [c for c in _COLUMNS if c in used] + sorted(c for c in used if c not in _COLUMNS)
-    frame = polars.DataFrame(
-        {c: [row.get(c) for row in rows] for c in columns}, schema=dict.fromkeys(columns, polars.String)
-    )
-    buffer = io.BytesIO()
-    frame.write_csv(buffer)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, table_bytes(columns, rows))
 
 
 def _column(head: str) -> str:
@@ -151,27 +148,6 @@ def _table_of(root: Path) -> Path:
         got = "both tables" if names else "no table"
         raise DatasetError(f"{root}: {got}; allowed is one of {', '.join(_NAMES)}")
     return root / names[0]
-
-
-def _read_table(table: Path) -> tuple[list[str], list[Row]]:
-    """The columns and the rows, every cell as stripped text, "" when empty."""
-    import polars  # a third of a second to import, and most runs read another layout
-
-    try:
-        if table.suffix.lower() == ".parquet":
-            frame = polars.read_parquet(table.read_bytes())
-        else:
-            frame = polars.read_csv(table.read_bytes(), infer_schema=False, encoding="utf8")
-    except polars.exceptions.NoDataError as error:
-        raise DatasetError(f"{table}: the table is empty") from error
-    except (OSError, polars.exceptions.PolarsError) as error:
-        cause = str(getattr(error, "strerror", None) or error).strip().splitlines()[0]
-        raise DatasetError(f"{table}: not a readable table ({cause})") from error
-    columns = [name.strip().removeprefix("\ufeff") for name in frame.columns]
-    rows = [
-        {c: "" if v is None else str(v).strip() for c, v in zip(columns, row, strict=True)} for row in frame.iter_rows()
-    ]
-    return columns, rows
 
 
 def _check_columns(table: Path, columns: list[str], problems: list[str], *, required: tuple[str, ...]) -> None:
@@ -205,7 +181,7 @@ def _masks_by_id(table: Path, rows: list[Row], heads: dict[str, str], problems: 
 def _add_sealed(
     table: Path, heads: dict[str, str], masks: dict[str, dict[str, str]], ids: set[str], problems: list[str]
 ) -> None:
-    columns, rows = _read_table(table)
+    columns, rows = read_table(table)
     _check_columns(table, columns, problems, required=("id",))
     sealed_heads = {_head(c): c for c in columns if _head(c)}
     if not sealed_heads:
@@ -284,6 +260,7 @@ def _read_plane(paths: tuple[Path, ...], shape: tuple[int, int]) -> NDArray[np.u
 
 LAYOUT = Layout(
     name="manifest",
+    looks="a manifest.csv or manifest.parquet",
     metric="macro-f1",
     recognise=recognise,
     read=read,

@@ -1,4 +1,4 @@
-"""Pure codecs between masks and the texts that carry them."""
+"""The text of characters 0 and 1 that carries a mask, column by column."""
 
 from __future__ import annotations
 
