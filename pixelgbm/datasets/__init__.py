@@ -10,7 +10,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from pixelgbm.datasets import konica_minolta, manifest
+from pixelgbm.datasets import (
+    coco,
+    good_bad,
+    konica_minolta,
+    manifest,
+    mask_folders,
+    mvtec,
+    steel,
+    textured_surfaces,
+    via,
+)
 from pixelgbm.datasets.layout import Answer, Labelled, Layout, read_ignore, relative_to
 from pixelgbm.errors import DatasetError, PixelgbmError
 from pixelgbm.images import image_size, read_gray, read_image
@@ -32,8 +42,11 @@ __all__ = [
     "read_truth",
 ]
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (konica_minolta.LAYOUT, manifest.LAYOUT)}
-"""The layouts by name, in the order in which they are tried."""
+LAYOUTS: dict[str, Layout] = {
+    module.LAYOUT.name: module.LAYOUT
+    for module in (konica_minolta, manifest, textured_surfaces, good_bad, mvtec, mask_folders, steel, via, coco)
+}
+"""The layouts by name."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -73,7 +86,8 @@ def check_folder(
     listed = "\n".join(problems)
     for problem in check_dataset(dataset, progress=progress):
         # The survey has named the files that are missing, with their row: once is enough.
-        if problem.split(": ", 1)[0] not in listed or Path(problem.split(": ", 1)[0]).exists():
+        missing = problem.split(": ", 1)[0] in listed and not Path(problem.split(": ", 1)[0]).exists()
+        if not missing and problem not in problems:
             problems.append(problem)
     return dataset, problems
 
@@ -152,16 +166,25 @@ def _survey(
     try:
         if not root.exists():
             raise DatasetError(f"{root}: no such folder")
-        name = layout or next((n for n, row in LAYOUTS.items() if row.recognise(root)), None)
-        if name is None:
-            raise DatasetError(
-                f"{root}: no layout recognised; allowed are folders SPLIT/level-N (konica-minolta) "
-                "or a manifest.csv or manifest.parquet (manifest)"
-            )
+        name = layout or _recognise(root)
         dataset, problems = LAYOUTS[name].read(root, truth=truth, contest_exclusions=contest_exclusions)
     except OSError as error:
         raise DatasetError(f"{root}: {error.strerror or error}") from error
     return dataset, problems
+
+
+def _recognise(root: Path) -> str:
+    """The one layout that a folder has. Raises DatasetError when none fits, and when more than one does."""
+    if LAYOUTS["konica-minolta"].recognise(root):  # contest folders carry tables for other programs
+        return "konica-minolta"
+    fitting = [name for name, row in LAYOUTS.items() if row.recognise(root)]
+    if not fitting:
+        known = "; ".join(f"{row.looks} ({name})" for name, row in LAYOUTS.items())
+        raise DatasetError(f"{root}: no layout recognised; allowed are {known}")
+    if len(fitting) > 1:
+        told = " and ".join(f"{name} ({LAYOUTS[name].looks})" for name in fitting)
+        raise DatasetError(f"{root}: fits the layouts {told}; --layout names the one that is meant")
+    return fitting[0]
 
 
 def _check_sample(dataset: Dataset, sample: Sample) -> list[str]:
