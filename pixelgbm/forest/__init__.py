@@ -1,6 +1,7 @@
 """Boosted trees: LightGBM's text models read into checked arrays, and evaluated without LightGBM."""
 
-from pixelgbm.forest.traverse import predict_pixels, predict_planes, predict_rows
+from pixelgbm.forest.engines import Engine, predict_pixels, predict_planes, prepare_engine
+from pixelgbm.forest.traverse import predict_rows
 from pixelgbm.forest.trees import Trees, parse_trees
 
-__all__ = ["Trees", "parse_trees", "predict_pixels", "predict_planes", "predict_rows"]
+__all__ = ["Engine", "Trees", "parse_trees", "predict_pixels", "predict_planes", "predict_rows", "prepare_engine"]

@@ -1,4 +1,4 @@
-"""Evaluate boosted trees over byte planes and over rows of floats.
+"""Evaluate boosted trees over byte planes and over rows of floats, with kernels that serve every model.
 
 Planes are worked bottom-up: for a tile of pixels each node, children first, blends the leaf numbers of its two
 children by one byte compare. There is no branch and no gather until the leaf values are looked up, so LLVM turns the
@@ -14,46 +14,22 @@ from numpy.typing import NDArray
 from pixelgbm.errors import ModelError
 from pixelgbm.forest.trees import Trees
 
-__all__ = ["predict_pixels", "predict_planes", "predict_rows"]
+__all__ = ["add_trees", "predict_rows", "sigmoid", "take_pixels"]
 
 _TILE = 512  # pixels; 31-leaf trees then work in 30 KB, and shorter tiles pay more loop overhead
 
 
-def predict_planes(trees: Trees, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The probability at every pixel.
+def add_trees(trees: Trees, planes: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
+    """raw[i] += the leaf value of pixel i in each tree, tree after tree.
 
-    planes: (columns, rows, cols) uint8 in the order of `trees.columns`. Returns (rows, cols) float32, 0..1.
-    Raises ModelError when the planes are not as many as the columns.
+    planes: (columns, pixels) uint8, C-contiguous. raw: (pixels,) float64.
     """
-    if planes.ndim != 3 or planes.dtype != np.uint8 or planes.shape[0] != len(trees.columns):
-        raise ModelError(
-            f"planes of {planes.dtype} with shape {planes.shape}; "
-            f"the booster reads ({len(trees.columns)}, rows, cols) uint8"
-        )
-    flat = np.ascontiguousarray(planes).reshape(len(trees.columns), -1)
     byte = trees.programs
     leaf_type = np.uint8 if byte.max_leaves <= 256 else np.uint16
     scratch = np.zeros((2 * byte.max_leaves - 1, _TILE), dtype=leaf_type)
     scratch[: byte.max_leaves] = np.arange(byte.max_leaves, dtype=leaf_type)[:, np.newaxis]
-    out = np.zeros(flat.shape[1], dtype=np.float32)
-    _planes(
-        flat,
-        (byte.feature, byte.threshold, byte.left, byte.right, byte.root, trees.node_start),
-        (trees.value, trees.leaf_start, trees.sigmoid),
-        scratch,
-        np.zeros(_TILE, dtype=np.float64),
-        out,
-    )
-    return out.reshape(planes.shape[1:])
-
-
-def predict_pixels(trees: Trees, planes: NDArray[np.uint8], pixels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """The probability at some pixels only, equal to that of `predict_planes` there.
-
-    planes: (columns, rows, cols) uint8. pixels: (n,) flat indices into a plane. Returns (n,) float32.
-    """
-    chosen = np.ascontiguousarray(planes.reshape(planes.shape[0], -1)[:, pixels])
-    return predict_planes(trees, chosen[:, np.newaxis]).ravel()
+    nodes = (byte.feature, byte.threshold, byte.left, byte.right, byte.root, trees.node_start)
+    _planes(planes, nodes, (trees.value, trees.leaf_start), scratch, raw)
 
 
 def predict_rows(trees: Trees, rows: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -75,15 +51,30 @@ def predict_rows(trees: Trees, rows: NDArray[np.floating]) -> NDArray[np.float64
 
 
 @njit(nogil=True, cache=True)
-def _planes(planes, nodes, leaves, scratch, raw, out):  # type: ignore[no-untyped-def]
-    """out[i] = sigmoid(slope * sum over trees of the leaf value of pixel i); sums in float64 like LightGBM's."""
+def sigmoid(raw, slope, out):  # type: ignore[no-untyped-def]
+    """out[i] = 1 / (1 + exp(-slope * raw[i])); raw: (n,) float64, out: (n,) float32."""
+    for i in range(raw.size):
+        out[i] = 1.0 / (1.0 + np.exp(-slope * raw[i]))
+
+
+@njit(nogil=True, cache=True)
+def take_pixels(planes, pixels, out):  # type: ignore[no-untyped-def]
+    """out[c, i] = planes[c, pixels[i]]; planes: (columns, n) uint8, out: (columns, pixels) uint8."""
+    for column in range(planes.shape[0]):
+        for i in range(pixels.size):
+            out[column, i] = planes[column, pixels[i]]
+
+
+@njit(nogil=True, cache=True)
+def _planes(planes, nodes, leaves, scratch, raw):  # type: ignore[no-untyped-def]
+    """raw[i] += sum over trees, in their order, of the leaf value of pixel i; in float64 like LightGBM's."""
     feature, threshold, left, right, root, node_start = nodes
-    value, leaf_start, slope = leaves
+    value, leaf_start = leaves
     pixels, tile, trees = planes.shape[1], scratch.shape[1], root.size
     first_node_row = (scratch.shape[0] + 1) // 2
     for start in range(0, pixels, tile):
         width = np.uint64(min(tile, pixels - start))
-        raw[:] = 0.0
+        total = raw[start : start + tile]
         for tree in range(trees):
             first = node_start[tree]
             for node in range(node_start[tree + 1] - 1, first - 1, -1):
@@ -91,15 +82,18 @@ def _planes(planes, nodes, leaves, scratch, raw, out):  # type: ignore[no-untype
                 if_left, if_right = scratch[left[node]], scratch[right[node]]
                 plane = planes[feature[node], start : start + tile]
                 cut = threshold[node]
-                for i in range(width):
-                    a, b = if_left[i], if_right[i]
-                    row[i] = a if plane[i] <= cut else b
+                if width == np.uint64(_TILE):  # the same loop with a constant end is a tenth faster over all
+                    for i in range(_TILE):
+                        a, b = if_left[i], if_right[i]
+                        row[i] = a if plane[i] <= cut else b
+                else:
+                    for i in range(width):
+                        a, b = if_left[i], if_right[i]
+                        row[i] = a if plane[i] <= cut else b
             leaf = scratch[root[tree]]
             values = value[leaf_start[tree] : leaf_start[tree + 1]]
             for i in range(width):
-                raw[i] += values[leaf[i]]
-        for i in range(width):
-            out[np.uint64(start) + i] = 1.0 / (1.0 + np.exp(-slope * raw[i]))
+                total[i] += values[np.uint64(leaf[i])]
 
 
 @njit(nogil=True, cache=True)

@@ -53,7 +53,7 @@ class BytePrograms:
     max_leaves: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Trees:
     """One booster.
 
