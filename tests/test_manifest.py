@@ -82,6 +82,26 @@ def test_empty_cell_is_unknown_and_the_word_clean_is_clean(root):
     assert not y["rust"].any()
 
 
+def test_sets_that_label_one_kind_of_defect_each_become_one_table(root):
+    images.write_png(root / "half.png", np.full(SHAPE, 128, np.uint8))
+    text = "id,image,ignore,object_id,view,mask:dent,mask:rust\n"
+    text += "d1,pictures/a.png,,o1,top,half.png,\nd2,pictures/b.png,,o1,side,clean,\n"
+    text += "r1,pictures/c.png,ignore.png,o2,,,soft.png\n"
+    dataset = open_dataset(table(root, text))
+    assert dataset.heads == ("dent", "rust")
+    assert [(s.object_id, s.view, s.labelled_heads) for s in dataset.samples] == [
+        ("o1", "top", ("dent",)),
+        ("o1", "side", ("dent",)),
+        ("o2", None, ("rust",)),
+    ]
+    d1, d2, r1 = (read_truth(dataset, s, SHAPE) for s in dataset.samples)
+    assert (d1["dent"] == 128).all()
+    assert not d2["dent"].any()
+    assert np.array_equal(r1["rust"], SOFT)
+    assert read_pair(dataset, dataset.samples[2]).ignore.any()
+    assert check_folder(root)[1] == []
+
+
 def test_16_bit_soft_mask_is_scaled(root):
     images.write_png(root / "deep.png", SOFT.astype(np.uint16) * 257)
     dataset = open_dataset(table(root, "id,image,mask\nx,pictures/a.png,deep.png\n"))

@@ -121,7 +121,7 @@ def read_drawn(sample: Sample, shape: tuple[int, int], *, parse: Parse) -> Truth
     """
     found: Truth = {head: np.zeros(shape, np.uint8) for head in sample.labelled_heads}
     for path in dict.fromkeys(path for paths in sample.masks.values() for path in paths):
-        drawing = _drawing_of(sample.image, _table_of(path, parse))
+        drawing = _drawing_of(sample.image, _drawings(path, *_state(path), parse))
         if drawing.size not in (None, shape):
             raise DatasetError(f"{sample.image}: {shape[0]}x{shape[1]}, {path} says {_by(drawing.size)}")
         for part in drawing.parts:
@@ -186,7 +186,7 @@ def _picture_of(
     """The image that a file name means: below the folder of its file, or anywhere if that lies on top."""
     inner = Path(relative_to(table.parent, base))
     folder = root if inner == Path("annotations") else root / inner
-    wanted = file_name.replace("\\", "/").removeprefix("./")
+    wanted = _plain(file_name)
     fitting = [
         path
         for path in index.get(wanted.rpartition("/")[2], ())
@@ -213,21 +213,28 @@ def _order(split: str) -> int:
     return _SPLITS.index(split)
 
 
-def _drawing_of(picture: Path, table: Table) -> Drawing:
+def _drawing_of(picture: Path, index: Mapping[str, list[tuple[str, Drawing]]]) -> Drawing:
     """The regions of an image: the entry whose name ends the path of the image, the longest such name."""
     path = f"/{picture.as_posix()}"
-    names = [name for name in table.drawings if path.endswith("/" + name.replace("\\", "/").removeprefix("./"))]
-    return table.drawings[max(names, key=len)]
-
-
-def _table_of(path: Path, parse: Parse) -> Table:
-    """The table of a file, which is parsed again only when it changed: truth is asked for image by image."""
-    return _kept(path, *_state(path), parse)
+    fitting = [entry for entry in index[picture.name] if path.endswith(f"/{entry[0]}")]
+    return max(fitting, key=lambda entry: len(entry[0]))[1]
 
 
 @lru_cache(maxsize=8)
-def _kept(path: Path, changed: int, size: int, parse: Parse) -> Table:
-    return parse(_bytes_of(path), path, [])
+def _drawings(path: Path, changed: int, size: int, parse: Parse) -> Mapping[str, list[tuple[str, Drawing]]]:
+    """The (file name, regions) of a file by the last part of the name.
+
+    The file is parsed again only when it changed: truth is asked for image by image.
+    """
+    index: dict[str, list[tuple[str, Drawing]]] = {}
+    for name, drawing in parse(_bytes_of(path), path, []).drawings.items():
+        plain = _plain(name)
+        index.setdefault(plain.rpartition("/")[2], []).append((plain, drawing))
+    return index
+
+
+def _plain(file_name: str) -> str:
+    return file_name.replace("\\", "/").removeprefix("./")
 
 
 @lru_cache(maxsize=16)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +9,7 @@ from pixelgbm.errors import DatasetError
 
 __all__ = ["decode_rle", "encode_rle", "read_runs"]
 
-_NUMBER = re.compile(r"[0-9]{1,15}")
+_MOST_DIGITS = 15
 _SHOWN = 40  # characters of a value that a message repeats
 
 
@@ -31,37 +28,42 @@ def decode_rle(text: str, shape: tuple[int, int], *, where: object) -> NDArray[n
     Raises DatasetError as `read_runs`, and for a run past the end of the image.
     """
     rows, cols = shape
-    flat = np.zeros(rows * cols, bool)
-    for start, length in read_runs(text, where=where):
-        if start + length - 1 > flat.size:
-            raise DatasetError(
-                f"{where}: run '{start} {length}' ends at {start + length - 1}, "
-                f"an image of {rows}x{cols} has {flat.size} pixels"
-            )
-        flat[start - 1 : start - 1 + length] = True
-    return np.ascontiguousarray(flat.reshape(cols, rows).T)
+    runs = read_runs(text, where=where)
+    if len(runs) and runs[-1].sum() - 1 > rows * cols:
+        start, length = (int(value) for value in runs[-1])
+        raise DatasetError(
+            f"{where}: run '{start} {length}' ends at {start + length - 1}, "
+            f"an image of {rows}x{cols} has {rows * cols} pixels"
+        )
+    # +1 where a run starts, -1 behind its end: the running sum is the mask.
+    steps = np.zeros(rows * cols + 1, np.int8)
+    steps[runs[:, 0] - 1] += 1
+    steps[runs.sum(axis=1) - 1] -= 1
+    return np.ascontiguousarray(np.cumsum(steps[:-1], dtype=np.int8).reshape(cols, rows).T > 0)
 
 
-def read_runs(text: str, *, where: object) -> list[tuple[int, int]]:
-    """(start, length) of every run, in order of the starts, whatever the size of the image.
+def read_runs(text: str, *, where: object) -> NDArray[np.int64]:
+    """(runs, 2): start and length of every run, in order of the starts, whatever the size of the image.
 
     Raises DatasetError naming `where` and the value: for what is no number, an odd count, a start or
     length below 1, and runs that overlap.
     """
     words = text.split()
-    for word in words:
-        if not _NUMBER.fullmatch(word):
-            raise DatasetError(f"{where}: {word[:_SHOWN]!r} in the runs; allowed are whole numbers, START LENGTH ...")
+    if not (text.isascii() and "".join(words).isdigit() and max(map(len, words)) <= _MOST_DIGITS):
+        for word in words:
+            if not (word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS):
+                raise DatasetError(
+                    f"{where}: {word[:_SHOWN]!r} in the runs; allowed are whole numbers, START LENGTH ..."
+                )
     if len(words) % 2:
         raise DatasetError(f"{where}: {len(words)} numbers, {_short(text)}; runs are pairs START LENGTH")
-    numbers = [int(word) for word in words]
-    runs = sorted(zip(numbers[::2], numbers[1::2], strict=True))
-    for start, length in runs:
-        if start < 1 or length < 1:
-            raise DatasetError(f"{where}: run '{start} {length}'; starts count from 1, lengths are at least 1")
-    for (start, length), (following, more) in itertools.pairwise(runs):
-        if following < start + length:
-            raise DatasetError(f"{where}: run '{following} {more}' overlaps the run '{start} {length}'")
+    runs = np.array(list(map(int, words)), np.int64).reshape(-1, 2)
+    for start, length in runs[(runs < 1).any(axis=1)][:1]:
+        raise DatasetError(f"{where}: run '{start} {length}'; starts count from 1, lengths are at least 1")
+    runs = runs[np.argsort(runs[:, 0], kind="stable")]
+    for at in np.flatnonzero(runs[1:, 0] < runs[:-1].sum(axis=1))[:1]:
+        (start, length), (following, more) = runs[at], runs[at + 1]
+        raise DatasetError(f"{where}: run '{following} {more}' overlaps the run '{start} {length}'")
     return runs
 
 
