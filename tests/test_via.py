@@ -105,6 +105,7 @@ def test_regions_of_the_first_version_are_an_object():
         (export(RECT, size="big"), 'a.png: size "big"; allowed is a number of bytes, or -1'),
         (export(RECT) | {"b": export(RECT)["a.png10"]}, "a.png: a second entry; allowed is one for each file name"),
         (export({"name": "point"}), 'a.png: region 1: shape "point"; allowed are polygon, polyline, rect, circle, ell'),
+        (export({"name": ["x"]}), r'a.png: region 1: shape \["x"\]; allowed are polygon'),
         (export(None), "a.png: region 1: no shape_attributes"),
         (export(RECT | {"x": "2"}), 'a.png: region 1: x "2"; allowed is a number of pixels'),
         (export(RECT | {"x": 10**400}), "a.png: region 1: x 1000"),
@@ -136,3 +137,32 @@ def test_everything_wrong_is_listed_and_the_rest_is_read():
     (image,), _ = decode_via(json.dumps(data), where="v.json", problems=problems)
     assert len(image.regions) == 1
     assert [line[:25] for line in problems] == ["v.json: a.png: region 2: ", "v.json: a.png: region 3: "]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def places(data, at=()):
+    """The keys on the way to every value of a JSON document."""
+    yield at
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from places(value, (*at, key))
+
+
+@given(data=st.data(), value=anything)
+def test_any_value_anywhere_is_read_or_refused_in_one_line(data, value):
+    document = json.loads(
+        json.dumps(export(RECT) | {"b": {"filename": "b", "regions": [{"shape_attributes": POLYGON}]}})
+    )
+    *way, last = data.draw(st.sampled_from([place for place in places(document) if place]))
+    inner = document
+    for key in way:
+        inner = inner[key]
+    inner[last] = value
+    problems = []
+    decode_via(json.dumps(document), where="x.json", problems=problems)
+    assert all(line.startswith("x.json: ") and "\n" not in line for line in problems)

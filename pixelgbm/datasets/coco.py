@@ -53,7 +53,7 @@ def _parse(text: bytes, path: Path, problems: list[str]) -> Table:
     parts: dict[int, list[Part]] = defaultdict(list)
     for note in found.annotations:
         of_image = parts[note.image_id]
-        where = f"{path}: {names[note.image_id]}: annotation {len(of_image) + 1}"
+        where = f"{path}: annotation {len(of_image) + 1} of {names[note.image_id]}"
         of_image.append(Part(note.category, where, partial(coco.draw_annotation, note)))
     drawings = {i.file_name: Drawing(tuple(parts[i.id]), (i.rows, i.cols)) for i in found.images}
     return Table(found.categories, drawings)

@@ -183,7 +183,7 @@ def _region(region: Any) -> ViaRegion:
     if not isinstance(drawn, dict):
         raise DatasetError("no shape_attributes; a region has shape_attributes and region_attributes")
     shape = drawn.get("name")
-    if shape not in SHAPES:
+    if not isinstance(shape, str) or shape not in SHAPES:
         raise DatasetError(f"shape {_short(shape)}; allowed are {', '.join(SHAPES)}")
     listed = shape in ("polygon", "polyline")
     names = SHAPES[shape] + (("theta",) if shape == "ellipse" and "theta" in drawn else ())
