@@ -77,7 +77,7 @@ def command(
     Run again after an interruption, it goes on with the trials that are kept.
 
     \b
-    Examples:
+    Example:
       pixelgbm tune demo/model demo/data --also dev
       pixelgbm tune demo/model demo/data --full --budget-ms 150
     """
