@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "score": "Score predictions or an answer file against the truth.",
     "submit": "Write predictions as an answer file of their layout.",
     "crossval": "Train and score over folds of a data folder.",
+    "warm-up": "Compile ahead what is otherwise compiled on first use.",
 }
 """Every command and its one line of help; `pixelgbm.cli.NAME` holds it as `command`."""
 
@@ -59,7 +60,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         _refuse_foreign_features()
-        module = importlib.import_module(f"pixelgbm.cli.{cmd_name}")
+        module = importlib.import_module(f"pixelgbm.cli.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command
