@@ -79,9 +79,13 @@ def first_stack(look: Look, scene: Scene) -> FeatureStack:
     return extract_scene(scene, look.spec, look.quantizer)
 
 
-def later_stack(look: Look, scene: Scene, before: HeadMap) -> FeatureStack:
-    """The byte planes of a later look of one head, whose context is the map of the look before."""
-    return extract_scene(scene, look.spec, look.quantizer, prior=before.levels, known=before.stack)
+def later_stack(look: Look, scene: Scene, before: HeadMap, *, known: FeatureStack | None = None) -> FeatureStack:
+    """The byte planes of a later look of one head, whose context is the map of the look before.
+
+    known: planes that are there already and need not be computed again; those of the look before when None.
+    """
+    known = before.stack if known is None else known
+    return extract_scene(scene, look.spec, look.quantizer, prior=before.levels, known=known)
 
 
 def map_head(
@@ -91,11 +95,13 @@ def map_head(
     ignore: NDArray[np.bool_] | None,
     *,
     first: FeatureStack,
+    known: FeatureStack | None = None,
 ) -> HeadMap:
     """Go through the looks that `head` has boosters for.
 
-    ignore: (rows, cols) bool, where the probability is 0. first: the planes of the first look. Later looks judge the
-    survivors of the first look only; elsewhere their probability is 0.
+    ignore: (rows, cols) bool, where the probability is 0. first: the planes of the first look. known: more planes of
+    the scene, where they are there already. Later looks judge the survivors of the first look only; elsewhere their
+    probability is 0.
     """
     probability = predict_planes(head.boosters[0], first.planes)
     if ignore is not None:
@@ -106,7 +112,7 @@ def map_head(
         return found
     again = np.flatnonzero(survivors(levels, head.survivor_cut, ignore))
     for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
-        stack = later_stack(look, scene, found)
+        stack = later_stack(look, scene, found, known=known)
         probability = np.zeros_like(probability)
         probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
         found = HeadMap(stack, probability, byte_map(probability), levels)

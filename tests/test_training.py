@@ -18,9 +18,11 @@ from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
 from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
+from pixelgbm.training.measured import EVERY_PLACE
 from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
 from pixelgbm.training.survivors import CUTS
+from pixelgbm.training.views import view_reader
 from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest
 
 
@@ -142,7 +144,15 @@ def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:
     plan = replace(plan, pasted=())
     look = fit_look(data, plan, TINY, workers=1, progress=None)
     rows = collect_rows(
-        data, plan, (look,), TINY, chains=None, patches={}, stage="round-1", label="", workers=1, progress=None
+        plan,
+        view_reader(data, {}, TINY),
+        (look,),
+        TINY,
+        chains=None,
+        stage="round-1",
+        label="",
+        workers=1,
+        progress=None,
     )["dirt"]
     reference_columns = [k for k, column in enumerate(look.spec.table) if column.reference]
     blank = (rows.planes[:, reference_columns] == 0).all(axis=1).sum()
@@ -178,8 +188,8 @@ def test_dev_tables_have_one_row_of_images_per_labelled_sample(trained: Path, tm
     scene = prepare_pair(model.looks[0], pair)
     first = first_stack(model.looks[0], scene)
     mapped = map_head(model.looks, model.heads[0], scene, None, first=first)
-    truth = datasets.read_truth(dev, dev.samples[1], (64, 64))["dirt"]
-    expected = measure_grid(1, mapped.levels, mapped.stack, truth)
+    defect = datasets.read_truth(dev, dev.samples[1], (64, 64))["dirt"] > 0
+    expected = measure_grid(1, mapped.levels, mapped.stack, defect, places=EVERY_PLACE)
     assert np.array_equal(one.area[one.image == 1], expected.area)
 
 

@@ -24,7 +24,7 @@ from pixelgbm.tuning import shots as shots_module
 from pixelgbm.tuning.costs import PairCost, expected_forest
 from pixelgbm.tuning.frontier import Tried, open_frontier, pareto
 from pixelgbm.tuning.full import FullResult, search_settings
-from pixelgbm.tuning.rehearsal import Forest, map_shot, rehearse
+from pixelgbm.tuning.rehearsal import Forest, rehearse
 from pixelgbm.tuning.settings import config_from, config_text, space_around
 from pixelgbm.tuning.shots import Album
 from pixelgbm.tuning.worth import interval, nested_values
@@ -89,7 +89,8 @@ def test_a_rehearsal_sees_what_prediction_sees(data: Dataset, album: Album) -> N
     head = model.heads[0]
     for shot in (shots.shots[1], shots.shots[-1]):  # the last one has its reference hidden
         chain = Chain(head.boosters, head.survivor_cut)
-        mine = map_shot(model.looks, chain, shot, shot.seen(model.looks[0]))
+        seen = shots.show(shot.view, model.looks[0])
+        mine = map_head(model.looks, chain, seen.scene, seen.ignore, first=seen.first, known=seen.known)
         pair = datasets.read_pair(data, shot.view.sample)
         scene = prepare_pair(model.looks[0], pair, references="drop" if shot.view.hide_reference else "use")
         theirs = map_head(model.looks, head, scene, None, first=first_stack(model.looks[0], scene))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,19 @@ from pixelgbm.config import RunConfig
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError
 from pixelgbm.inspection import region_scores
-from pixelgbm.mapping import first_stack, map_head, prepare_pair
+from pixelgbm.mapping import HeadMap, first_stack, map_head, prepare_pair
 from pixelgbm.mapstore import MapWriter, Tables, maps_folder, write_store
+from pixelgbm.metrics import METRICS
 from pixelgbm.model import Head, Model, write_model
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT
 from pixelgbm.threads import ordered_map
-from pixelgbm.training.candidates import Candidates, RegionStage, fit_region_stage, joined, measure_grid
-from pixelgbm.training.looks import GrownLooks, grow_looks
+from pixelgbm.training.candidates import RegionStage, fit_region_stage, joined
+from pixelgbm.training.looks import grow_looks
+from pixelgbm.training.measured import Measured, measure_view, measure_views, tables_of
+from pixelgbm.training.pixels import fit_look
 from pixelgbm.training.plan import Plan, Progress, View, known_groups, make_plan
+from pixelgbm.training.views import collect_patches, view_reader
 
 __all__ = ["known_groups", "make_tables", "train"]
 
@@ -39,12 +42,16 @@ def train(
     """
     plan = make_plan(dataset, config, workers=workers, progress=progress)
     with write_store(maps_folder(out)) as store:
-        grown = grow_looks(dataset, plan, config, workers=workers, progress=progress)
-        found = _map_pass(dataset, plan, grown, store, workers=workers, progress=progress)
+        fitted = fit_look(dataset, plan, config, workers=workers, progress=progress)
+        patches = collect_patches(dataset, plan, fitted, workers=workers, progress=progress) if plan.pasted else {}
+        read = view_reader(dataset, patches, config)
+        metric = METRICS[dataset.metric]
+        grown = grow_looks(fitted, plan, read, config, metric=metric, workers=workers, progress=progress)
+        found = measure_views(plan, read, grown, keep=_into(store), workers=workers, progress=progress)
         heads = []
         for name in plan.heads:
             stage = _region_stage(found[name], plan, config, workers=workers, progress=progress)
-            store.tables(name, _tables(found[name], stage.scores))
+            store.tables(name, tables_of(found[name], stage.scores))
             chain = grown.finals[name]
             heads.append(Head(name, chain.boosters, chain.survivor_cut, stage.booster, stage.calibration, DEFAULT_RULE))
         model = Model(
@@ -66,7 +73,7 @@ def make_tables(
     """Per head the region tables of labelled samples the model was not trained on, such as `dev`, for tuning."""
     samples = tuple(s for s in dataset.select(usable_only=True).samples if s.labelled_heads)
 
-    def measure(numbered: tuple[int, Sample]) -> dict[str, tuple[_Measured, NDArray[np.float64]]]:
+    def measure(numbered: tuple[int, Sample]) -> dict[str, tuple[Measured, NDArray[np.float64]]]:
         number, sample = numbered
         pair = datasets.read_pair(dataset, sample)
         truth = datasets.read_truth(dataset, sample, pair.test.shape)
@@ -75,15 +82,16 @@ def make_tables(
         found = {}
         for head in model.heads:
             if head.name in truth:
-                plane = _usable_truth(truth[head.name], pair.ignore)
+                defect = truth[head.name] >= DEFECT
+                if pair.ignore is not None:
+                    defect &= ~pair.ignore
                 mapped = map_head(model.looks, head, scene, pair.ignore, first=first)
-                candidates = measure_grid(number, mapped.levels, mapped.stack, plane)
-                raw = candidates.mean_probability, candidates.features
-                scores = region_scores(head.region_booster, head.calibration, *raw)
-                found[head.name] = (_measured(sample, plane, candidates), scores)
+                measured = measure_view(number, sample, mapped, defect)
+                raw = measured.candidates.mean_probability, measured.candidates.features
+                found[head.name] = (measured, region_scores(head.region_booster, head.calibration, *raw))
         return found
 
-    parts: dict[str, list[tuple[_Measured, NDArray[np.float64]]]] = {head.name: [] for head in model.heads}
+    parts: dict[str, list[tuple[Measured, NDArray[np.float64]]]] = {head.name: [] for head in model.heads}
     for done, found in enumerate(ordered_map(measure, enumerate(samples), workers=workers), 1):
         for name, part in found.items():
             parts[name].append(part)
@@ -93,96 +101,27 @@ def make_tables(
         if not measured:
             raise DatasetError(f"{dataset.root}: no sample here is labelled for {name}, which the model finds")
     return {
-        name: _tables([item for item, _ in measured], np.concatenate([scores for _, scores in measured]))
+        name: tables_of([item for item, _ in measured], np.concatenate([scores for _, scores in measured]))
         for name, measured in parts.items()
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """One view after the map pass. actual: defect pixels that are not ignored."""
+def _into(store: MapWriter) -> Callable[[str, View, HeadMap], None]:
+    """Keeps the maps of the views that show the sample as it is."""
 
-    sample: Sample
-    shown: bool
-    shape: tuple[int, int]
-    actual: int
-    candidates: Candidates
+    def keep(head: str, view: View, mapped: HeadMap) -> None:
+        if not view.hide_reference:
+            store.map(head, view.sample.id, mapped.levels)
 
-
-def _measured(sample: Sample, truth: NDArray[np.uint8], candidates: Candidates, *, shown: bool = True) -> _Measured:
-    shape = (int(truth.shape[0]), int(truth.shape[1]))
-    return _Measured(sample, shown, shape, int(np.count_nonzero(truth >= DEFECT)), candidates)
-
-
-def _usable_truth(truth: NDArray[np.uint8], ignore: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    return truth if ignore is None else np.where(ignore, np.uint8(0), truth)
-
-
-def _map_pass(
-    dataset: Dataset,
-    plan: Plan,
-    grown: GrownLooks,
-    store: MapWriter,
-    *,
-    workers: int,
-    progress: Progress | None,
-) -> dict[str, list[_Measured]]:
-    """Out-of-fold maps of every view, kept in the store unless the reference was hidden, and their candidates."""
-
-    def measure(numbered: tuple[int, View]) -> dict[str, _Measured]:
-        number, view = numbered
-        pair = datasets.read_pair(dataset, view.sample)
-        truth = datasets.read_truth(dataset, view.sample, pair.test.shape)
-        scene = prepare_pair(grown.looks[0], pair, references="drop" if view.hide_reference else "use")
-        first = first_stack(grown.looks[0], scene)
-        found = {}
-        for head in view.sample.labelled_heads:
-            mapped = map_head(grown.looks, grown.chains[head][view.fold], scene, pair.ignore, first=first)
-            if not view.hide_reference:
-                store.map(head, view.sample.id, mapped.levels)
-            plane = _usable_truth(truth[head], pair.ignore)
-            candidates = measure_grid(number, mapped.levels, mapped.stack, plane)
-            found[head] = _measured(view.sample, plane, candidates, shown=not view.hide_reference)
-        return found
-
-    parts: dict[str, list[_Measured]] = {head: [] for head in plan.heads}
-    for done, found in enumerate(ordered_map(measure, enumerate(plan.views), workers=workers), 1):
-        for head, measured in found.items():
-            parts[head].append(measured)
-        if progress is not None:
-            progress(done, len(plan.views), "mapping out of fold")
-    return parts
+    return keep
 
 
 def _region_stage(
-    measured: Sequence[_Measured], plan: Plan, config: RunConfig, *, workers: int, progress: Progress | None
+    measured: Sequence[Measured], plan: Plan, config: RunConfig, *, workers: int, progress: Progress | None
 ) -> RegionStage:
     candidates = joined([item.candidates for item in measured])
     fold = np.array([view.fold for view in plan.views], dtype=np.int64)[candidates.view]
     return fit_region_stage(candidates, fold, config, workers=workers, progress=progress)
-
-
-def _tables(measured: Sequence[_Measured], scores: NDArray[np.float64]) -> Tables:
-    """The tables of the views that were shown as they are. scores: one per candidate of all of `measured`."""
-    shown = [item for item in measured if item.shown]
-    chosen = np.repeat([item.shown for item in measured], [len(item.candidates) for item in measured])
-    merged = joined([item.candidates for item in shown])
-    return Tables(
-        ids=tuple(item.sample.id for item in shown),
-        split=tuple(item.sample.split for item in shown),
-        actual=np.array([item.actual for item in shown], dtype=np.int64),
-        rows=np.array([item.shape[0] for item in shown], dtype=np.int64),
-        cols=np.array([item.shape[1] for item in shown], dtype=np.int64),
-        image=np.repeat(np.arange(len(shown)), [len(item.candidates) for item in shown]),
-        grid=merged.grid,
-        region=merged.region,
-        parent=merged.parent,
-        area=merged.area,
-        filled_area=merged.filled_area,
-        tp=merged.tp,
-        filled_tp=merged.filled_tp,
-        score=scores[chosen],
-    )
 
 
 def _provenance(dataset: Dataset, plan: Plan, config: RunConfig, rows: Mapping[str, list[int]]) -> dict[str, Any]:

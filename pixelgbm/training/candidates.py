@@ -13,7 +13,6 @@ from pixelgbm import regions
 from pixelgbm.calibration import Calibration, fit_calibration
 from pixelgbm.config import RunConfig
 from pixelgbm.forest import Trees, predict_rows
-from pixelgbm.sampling import DEFECT
 from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.plan import Progress
 
@@ -62,16 +61,18 @@ def measure_grid(
     view: int,
     levels: NDArray[np.uint8],
     stack: FeatureStack,
-    truth: NDArray[np.uint8],
+    defect: NDArray[np.bool_],
+    *,
+    places: Sequence[int],
 ) -> Candidates:
-    """The candidates of one map at every grid point.
+    """The candidates of one map at the grid points of `places`, which rise.
 
-    levels: (rows, cols) uint8, the byte map. truth: (rows, cols) uint8.
+    levels: (rows, cols) uint8, the byte map. defect: (rows, cols) bool, the truth.
     """
-    defect = truth >= DEFECT
     parts = []
     below: regions.RegionTable | None = None
-    for place, (low, operation) in enumerate(regions.GRID):
+    for place in places:
+        low, operation = regions.GRID[place]
         mask = regions.candidate_mask(levels, low=low, operation=operation)
         table = regions.measure(levels, mask, stack.planes, stack.measures, column_names=stack.names)
         tp, filled_tp = regions.truth_counts(table, defect)

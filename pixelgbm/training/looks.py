@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pixelgbm.config import RunConfig
+from pixelgbm.config import BoosterConfig, RunConfig
 from pixelgbm.forest import Trees
 from pixelgbm.mapping import Chain
+from pixelgbm.metrics import Metric
 from pixelgbm.model import Look
-from pixelgbm.records import Dataset
-from pixelgbm.training.pixels import FoldChains, Rows, collect_rows, fit_look, grow_final, grow_folds
+from pixelgbm.training.pixels import FoldChains, Rows, collect_rows, grow_final, grow_folds
 from pixelgbm.training.plan import Plan, Progress
 from pixelgbm.training.survivors import choose_cuts
-from pixelgbm.training.views import Patches, collect_patches
+from pixelgbm.training.views import Reader
 
 __all__ = ["GrownLooks", "grow_looks"]
 
 
 @dataclass(frozen=True, slots=True)
 class GrownLooks:
-    """chains: per head and fold, for out-of-fold maps. finals: per head, grown on everything, for the model.
+    """chains: per head and fold, for out-of-fold maps. finals: per head, grown on everything, for the model, or empty.
 
     rows: per head the sampled pixels of every look.
     """
@@ -32,27 +32,35 @@ class GrownLooks:
 
 
 def grow_looks(
-    dataset: Dataset, plan: Plan, config: RunConfig, *, workers: int, progress: Progress | None
+    fitted: Look,
+    plan: Plan,
+    read: Reader,
+    config: RunConfig,
+    *,
+    metric: Metric | None,
+    final: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> GrownLooks:
-    """Grow the first look and, for the profile "best", `config.context_rounds` later ones."""
-    fitted = fit_look(dataset, plan, config, workers=workers, progress=progress)
+    """Grow the first look and, for the profile "best", `config.context_rounds` later ones.
+
+    fitted: the columns of `config.features` with their byte scales. metric: what the survivors' cut must not lose;
+    None leaves the cut at `config.survivor_cut`. final: also grow the boosters of the model, on everything.
+    """
     several = config.profile == "best"
+    first, booster = fitted, config.booster
     if several:
         spec = replace(fitted.spec, lean=True)
         first, booster = Look(spec, fitted.quantizer.for_spec(spec)), config.first_booster
-    else:
-        first, booster = fitted, config.booster
-    patches = collect_patches(dataset, plan, first, workers=workers, progress=progress) if plan.pasted else {}
-    rounds = 1 if several else config.sampling.rounds
-    rows = _first_rows(dataset, plan, first, patches, config, rounds=rounds, workers=workers, progress=progress)
-    boosters = grow_folds(rows, first, config, booster=booster, workers=workers, progress=progress)
-    finals = grow_final(rows, first, config, booster=booster, workers=workers, progress=progress)
-    grown = GrownLooks(
-        (first,),
-        {head: tuple(Chain((booster,)) for booster in folds) for head, folds in boosters.items()},
-        {head: Chain((booster,)) for head, booster in finals.items()},
-        {head: [int(table.labels.size)] for head, table in rows.items()},
+    nothing = GrownLooks(
+        (),
+        {head: (Chain(()),) * config.folds for head in plan.heads},
+        {head: Chain(()) for head in plan.heads} if final else {},
+        {head: [] for head in plan.heads},
     )
+    rounds = 1 if several else config.sampling.rounds
+    rows = _first_rows(plan, read, first, config, rounds=rounds, workers=workers, progress=progress)
+    grown = _with_look(nothing, first, rows, booster, config, workers=workers, progress=progress)
     del rows
     if not several:
         return grown
@@ -60,20 +68,31 @@ def grow_looks(
     later = Look(spec, fitted.quantizer.for_spec(spec))
     grown = _with_cuts(grown, dict.fromkeys(plan.heads, config.survivor_cut))
     for number in range(2, 2 + config.context_rounds):
-        grown = _with_look(
-            dataset, plan, later, grown, patches, config, number=number, workers=workers, progress=progress
+        rows = collect_rows(
+            plan,
+            read,
+            (*grown.looks, later),
+            config,
+            chains=grown.chains,
+            stage=f"look-{number}",
+            label=f"sampling for look {number}",
+            workers=workers,
+            progress=progress,
         )
-        if number == 2:
-            cuts = choose_cuts(dataset, plan, grown.looks, grown.chains, config, workers=workers, progress=progress)
+        grown = _with_look(grown, later, rows, config.booster, config, workers=workers, progress=progress)
+        del rows
+        if number == 2 and metric is not None:
+            cuts = choose_cuts(
+                plan, read, grown.looks, grown.chains, config, metric=metric, workers=workers, progress=progress
+            )
             grown = _with_cuts(grown, cuts)
     return grown
 
 
 def _first_rows(
-    dataset: Dataset,
     plan: Plan,
+    read: Reader,
     look: Look,
-    patches: Patches,
     config: RunConfig,
     *,
     rounds: int,
@@ -84,16 +103,7 @@ def _first_rows(
 
     def rows_of(stage: str, label: str, chains: FoldChains | None) -> dict[str, Rows]:
         return collect_rows(
-            dataset,
-            plan,
-            (look,),
-            config,
-            chains=chains,
-            patches=patches,
-            stage=stage,
-            label=label,
-            workers=workers,
-            progress=progress,
+            plan, read, (look,), config, chains=chains, stage=stage, label=label, workers=workers, progress=progress
         )
 
     rows = rows_of("round-1", "sampling pixels", None)
@@ -107,38 +117,25 @@ def _first_rows(
 
 
 def _with_look(
-    dataset: Dataset,
-    plan: Plan,
-    look: Look,
     grown: GrownLooks,
-    patches: Patches,
+    look: Look,
+    rows: Mapping[str, Rows],
+    booster: BoosterConfig,
     config: RunConfig,
     *,
-    number: int,
     workers: int,
     progress: Progress | None,
 ) -> GrownLooks:
-    """One look more."""
-    looks = (*grown.looks, look)
-    rows = collect_rows(
-        dataset,
-        plan,
-        looks,
-        config,
-        chains=grown.chains,
-        patches=patches,
-        stage=f"look-{number}",
-        label=f"sampling for look {number}",
-        workers=workers,
-        progress=progress,
-    )
-    folds = grow_folds(rows, look, config, booster=config.booster, workers=workers, progress=progress)
-    finals = grow_final(rows, look, config, booster=config.booster, workers=workers, progress=progress)
+    """One look more, grown on `rows`."""
+    folds = grow_folds(rows, look, config, booster=booster, workers=workers, progress=progress)
+    finals = {}
+    if grown.finals:
+        finals = grow_final(rows, look, config, booster=booster, workers=workers, progress=progress)
     return GrownLooks(
-        looks,
-        {head: tuple(map(_longer, grown.chains[head], folds[head])) for head in plan.heads},
-        {head: _longer(grown.finals[head], finals[head]) for head in plan.heads},
-        {head: [*grown.rows[head], int(table.labels.size)] for head, table in rows.items()},
+        (*grown.looks, look),
+        {head: tuple(map(_longer, chains, folds[head])) for head, chains in grown.chains.items()},
+        {head: _longer(chain, finals[head]) for head, chain in grown.finals.items()},
+        {head: [*counts, int(rows[head].labels.size)] for head, counts in grown.rows.items()},
     )
 
 

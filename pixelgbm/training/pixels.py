@@ -12,14 +12,14 @@ from features import Quantizer, fit_quantizer, sample_columns
 from pixelgbm import datasets
 from pixelgbm.config import BoosterConfig, RunConfig
 from pixelgbm.forest import Trees
-from pixelgbm.mapping import Chain, first_stack, later_stack, map_head, survivors
+from pixelgbm.mapping import Chain, later_stack, map_head, survivors
 from pixelgbm.model import Look
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT, draw, generator
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.plan import Plan, Progress, View
-from pixelgbm.training.views import Patches, read_view, sampling_of
+from pixelgbm.training.views import Reader, sampling_of
 
 __all__ = ["FoldBoosters", "FoldChains", "Rows", "collect_rows", "fit_look", "grow_final", "grow_folds"]
 
@@ -86,13 +86,12 @@ def _scale_pixels(
 
 
 def collect_rows(
-    dataset: Dataset,
     plan: Plan,
+    read: Reader,
     looks: Sequence[Look],
     config: RunConfig,
     *,
     chains: FoldChains | None,
-    patches: Patches,
     stage: str,
     label: str,
     workers: int,
@@ -106,18 +105,16 @@ def collect_rows(
     """
 
     def sample(view: View) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
-        shown = read_view(dataset, view, looks[0], patches, config)
-        scene, sampling = shown.scene, sampling_of(view, config)
-        first = first_stack(looks[0], scene)
+        shown, sampling = read(view, looks[0]), sampling_of(view, config)
         found = {}
         for head in view.sample.labelled_heads:
-            stack, ignore, hardness = first, shown.ignore, None
+            stack, ignore, hardness = shown.first, shown.ignore, None
             if chains is not None:
                 chain = chains[head][view.fold]
-                before = map_head(looks, chain, scene, shown.ignore, first=first)
+                before = map_head(looks, chain, shown.scene, shown.ignore, first=shown.first, known=shown.known)
                 hardness = before.levels
                 if len(chain.boosters) < len(looks):
-                    stack = later_stack(looks[-1], scene, before)
+                    stack = later_stack(looks[-1], shown.scene, before, known=shown.known)
                     ignore = ~survivors(before.first, chain.survivor_cut, shown.ignore)
             rng = generator(config.seed, stage, head, view.name)
             drawn, labels, weights = draw(shown.truth[head], ignore, rng=rng, config=sampling, hardness=hardness)

@@ -8,16 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm import datasets
 from pixelgbm.config import RunConfig
-from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
-from pixelgbm.metrics import METRICS
+from pixelgbm.mapping import map_head, survivors
+from pixelgbm.metrics import Metric
 from pixelgbm.model import Look
-from pixelgbm.records import Dataset
 from pixelgbm.sampling import DEFECT, generator
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.pixels import FoldChains
 from pixelgbm.training.plan import Plan, Progress, View
+from pixelgbm.training.views import Reader
 
 __all__ = ["CUTS", "MOST_METRIC_LOST", "MOST_PIXELS_LOST", "choose_cuts"]
 
@@ -29,12 +28,13 @@ _VIEWS = 120
 
 
 def choose_cuts(
-    dataset: Dataset,
     plan: Plan,
+    read: Reader,
     looks: Sequence[Look],
     chains: FoldChains,
     config: RunConfig,
     *,
+    metric: Metric,
     workers: int,
     progress: Progress | None,
 ) -> dict[str, float]:
@@ -46,21 +46,14 @@ def choose_cuts(
     shown = [view for view in plan.views if not view.hide_reference]
     rng = generator(config.seed, "survivors")
     chosen = [shown[k] for k in sorted(rng.choice(len(shown), size=min(_VIEWS, len(shown)), replace=False).tolist())]
-    metric = METRICS[dataset.metric]
 
     def measure(view: View) -> dict[str, NDArray[np.int64]]:
-        pair = datasets.read_pair(dataset, view.sample)
-        truth = datasets.read_truth(dataset, view.sample, pair.test.shape[:2])
-        scene = prepare_pair(looks[0], pair)
-        first = first_stack(looks[0], scene)
+        shown = read(view, looks[0])
         counts = {}
         for head in view.sample.labelled_heads:
             chain = replace(chains[head][view.fold], survivor_cut=None)
-            mapped = map_head(looks, chain, scene, pair.ignore, first=first)
-            actual = truth[head] >= DEFECT
-            if pair.ignore is not None:
-                actual &= ~pair.ignore
-            counts[head] = _counts(mapped.first, mapped.levels >= DEFECT, actual)
+            mapped = map_head(looks, chain, shown.scene, shown.ignore, first=shown.first, known=shown.known)
+            counts[head] = _counts(mapped.first, mapped.levels >= DEFECT, shown.defect(head))
         return counts
 
     parts: dict[str, list[NDArray[np.int64]]] = {head: [] for head in plan.heads}
@@ -69,7 +62,7 @@ def choose_cuts(
             parts[head].append(counts)
         if progress is not None:
             progress(done, len(chosen), "choosing the survivors' cut")
-    return {head: _highest(np.array(counts), metric.per_image) / 255 for head, counts in parts.items()}
+    return {head: _highest(np.array(counts), metric) / 255 for head, counts in parts.items()}
 
 
 def _counts(first: NDArray[np.uint8], found: NDArray[np.bool_], actual: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -81,12 +74,12 @@ def _counts(first: NDArray[np.uint8], found: NDArray[np.bool_], actual: NDArray[
     return np.array(rows, dtype=np.int64)
 
 
-def _highest(counts: NDArray[np.int64], per_image) -> int:  # type: ignore[no-untyped-def]
+def _highest(counts: NDArray[np.int64], metric: Metric) -> int:
     """counts: (views, 1 + cuts, 3)."""
     if not len(counts):
         return CUTS[0]
     found = counts[:, :, 0].sum(axis=0)
-    score = np.array([per_image(*counts[:, k].T).mean() for k in range(counts.shape[1])])
+    score = np.array([metric.per_image(*counts[:, k].T).mean() for k in range(counts.shape[1])])
     allowed = [
         byte
         for k, byte in enumerate(CUTS, 1)

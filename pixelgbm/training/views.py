@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features import Scene
+from features import FeatureStack, Scene
 from pixelgbm import datasets
 from pixelgbm.config import RunConfig, SamplingConfig
-from pixelgbm.mapping import prepare_pair
+from pixelgbm.mapping import first_stack, prepare_pair
 from pixelgbm.model import Look
-from pixelgbm.records import Dataset, Pair, Sample, Truth
-from pixelgbm.sampling import generator
+from pixelgbm.records import Dataset, Sample, Truth
+from pixelgbm.sampling import DEFECT, generator
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.pasting import Patch, cut_patches, paste
 from pixelgbm.training.plan import Plan, Progress, View
 
-__all__ = ["Patches", "Shown", "collect_patches", "read_view", "sampling_of"]
+__all__ = ["Patches", "Reader", "Shown", "collect_patches", "sampling_of", "view_reader"]
 
 Patches = Mapping[str, Sequence[Patch]]
 """Per donor its defects."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What a view shows. ignore: (rows, cols) bool or None, neither drawn nor scored."""
+    """What a view shows to the looks.
 
-    pair: Pair
-    truth: Truth
+    first: the planes of the first look. ignore: (rows, cols) bool or None, neither drawn nor scored. known: planes that
+    later looks need not compute, beside those of the look before.
+    """
+
     scene: Scene
+    first: FeatureStack
+    truth: Truth
+    ignore: NDArray[np.bool_] | None
+    known: FeatureStack | None = None
 
-    @property
-    def ignore(self) -> NDArray[np.bool_] | None:
-        return self.pair.ignore
+    def defect(self, head: str) -> NDArray[np.bool_]:
+        """(rows, cols) bool: the pixels that count as defect."""
+        found = self.truth[head] >= DEFECT
+        return found if self.ignore is None else found & ~self.ignore
+
+
+Reader = Callable[[View, Look], Shown]
+"""Shows a view to a first look. Training reads files; the full search has most of it at hand."""
 
 
 def collect_patches(
@@ -60,11 +71,13 @@ def collect_patches(
     return patches
 
 
-def read_view(dataset: Dataset, view: View, look: Look, patches: Patches, config: RunConfig) -> Shown:
-    """Read and register one view.
+def view_reader(dataset: Dataset, patches: Patches, config: RunConfig) -> Reader:
+    """Reads and registers a view from its files."""
+    return lambda view, look: _read(dataset, view, look, patches, config)
 
-    In a view with donors the sample's own defects are ignored: they are learned from in the view as it is.
-    """
+
+def _read(dataset: Dataset, view: View, look: Look, patches: Patches, config: RunConfig) -> Shown:
+    """In a view with donors the sample's own defects are ignored: they are learned from in the view as it is."""
     pair = datasets.read_pair(dataset, view.sample)
     truth = datasets.read_truth(dataset, view.sample, pair.test.shape)
     if view.donors:
@@ -75,7 +88,8 @@ def read_view(dataset: Dataset, view: View, look: Look, patches: Patches, config
             test, laid = paste(test, laid, patches[donor], rng=rng)
         ignore = own > 0 if pair.ignore is None else pair.ignore | (own > 0)
         pair, truth = replace(pair, test=test, ignore=ignore), {head: laid}
-    return Shown(pair, truth, prepare_pair(look, pair, references="drop" if view.hide_reference else "use"))
+    scene = prepare_pair(look, pair, references="drop" if view.hide_reference else "use")
+    return Shown(scene, first_stack(look, scene), truth, pair.ignore)
 
 
 def sampling_of(view: View, config: RunConfig) -> SamplingConfig:

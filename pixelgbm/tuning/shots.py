@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,26 +17,19 @@ from pixelgbm import datasets, files
 from pixelgbm.config import RunConfig
 from pixelgbm.mapping import prepare_pair
 from pixelgbm.model import Look
-from pixelgbm.records import Dataset
+from pixelgbm.records import Dataset, Truth
 from pixelgbm.sampling import DEFECT, generator
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.pixels import fit_look
 from pixelgbm.training.plan import Plan, Progress, View
+from pixelgbm.training.views import Shown
 
-__all__ = ["WINDOW", "Album", "Seen", "Shot", "Shots"]
+__all__ = ["WINDOW", "Album", "Shot", "Shots"]
 
 _Number = TypeVar("_Number", bound=np.generic)
 
 WINDOW = 512
 """Rows and columns of a larger image that are looked at: a window around one of its defects, drawn by the seed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """A shot in memory: the columns of a first look, and the planes of the scene that later looks read."""
-
-    first: FeatureStack
-    scene: Scene
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +43,11 @@ class Shot:
     view: View
     stack: FeatureStack
     scene: Scene
-    truth: Mapping[str, NDArray[np.uint8]]
+    truth: Truth
     ignore: NDArray[np.bool_] | None
 
-    def seen(self, look: Look) -> Seen:
-        """What a first look sees."""
+    def shown(self, look: Look) -> Shown:
+        """What the looks see, `look` being the first."""
         place = {name: k for k, name in enumerate(self.stack.names)}
         chosen = [place[name] for name in look.spec.columns]
         first = replace(
@@ -66,7 +58,7 @@ class Shot:
         )
         # Copies are writable: the kernels are compiled for such arrays once, and not again for read-only ones.
         planes = {name: np.array(plane) for name, plane in self.scene.planes.items()}
-        return Seen(first, replace(self.scene, planes=planes))
+        return Shown(replace(self.scene, planes=planes), first, self.truth, self.ignore, known=self.stack)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +67,10 @@ class Shots:
 
     look: Look
     shots: tuple[Shot, ...]
+
+    def show(self, view: View, look: Look) -> Shown:
+        """A view to a first look."""
+        return next(shot for shot in self.shots if shot.view == view).shown(look)
 
 
 class Album(AbstractContextManager["Album"]):
