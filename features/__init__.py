@@ -5,7 +5,7 @@ Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 
 from features.catalog import EVIDENCE, FAMILIES
 from features.errors import FeatureError
-from features.extract import extract, extract_scene, sample_columns, strips
+from features.extract import extract, extract_scene, sample_columns, strips, with_halo
 from features.registration import Quality, Registration, register
 from features.scene import MEASURES, Scene, prepare
 from features.spec import BLUE_TREATMENTS, FeatureSpec
@@ -30,4 +30,5 @@ __all__ = [
     "register",
     "sample_columns",
     "strips",
+    "with_halo",
 ]

@@ -13,7 +13,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "difference",
             "Where does the image depart from its aligned reference, more than edges, shifts and noise explain?",
-            ("difference", "contrast", "extremes", "smooth"),
+            ("difference", "contrast", "pyramid", "smooth"),
             "edge-normalised and envelope differences: variation model, Steger, Ulrich, Wiedemann 2018, ch. 3.4; "
             "Hessian: Lindeberg 1998, doi:10.1023/A:1008045108935",
             difference.columns,
@@ -21,7 +21,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "contrast",
             "What stands out from its surroundings in the image alone?",
-            ("contrast", "extremes", "smooth"),
+            ("contrast", "pyramid", "smooth"),
             "difference of Gaussians: Marr and Hildreth 1980, doi:10.1098/rspb.1980.0020; "
             "Hessian: Lindeberg 1998, doi:10.1023/A:1008045108935",
             contrast.columns,
@@ -29,21 +29,21 @@ FAMILIES: dict[str, Family] = {
         Family(
             "gabor",
             "Which oriented texture is there, in the image and in its ratio to the reference?",
-            ("gabor", "smooth"),
+            ("gabor", "pyramid", "smooth"),
             "Daugman 1985, doi:10.1364/JOSAA.2.001160; bandwidth: Petkov and Kruizinga 1997, doi:10.1007/s004220050323",
             gabor.columns,
         ),
         Family(
             "colour",
             "Which colour is it, and does it differ from the reference's?",
-            ("smooth",),
+            ("pyramid", "smooth"),
             "opponent colours: van de Sande, Gevers, Snoek 2010, doi:10.1109/TPAMI.2009.154",
             colour.columns,
         ),
         Family(
             "context",
             "What did an earlier look say here and around, and how much of the dirt it found does this pixel show?",
-            ("components", "extremes", "smooth"),
+            ("components", "pyramid", "smooth"),
             "auto-context: Tu and Bai 2010, doi:10.1109/TPAMI.2009.186",
             context.columns,
         ),

@@ -12,10 +12,11 @@ from features.errors import FeatureError
 from features.kernels.quantise import blank
 from features.prior import with_prior
 from features.scene import MEASURES, Canvas, Scene, prepare
+from features.smoothing import ALIGNMENT
 from features.spec import FeatureSpec
 from features.stack import FeatureStack, Quantizer
 
-__all__ = ["extract", "extract_scene", "sample_columns", "strips"]
+__all__ = ["extract", "extract_scene", "sample_columns", "strips", "with_halo"]
 
 Tile = tuple[int, int, int, int]
 STRIP = 512
@@ -170,6 +171,14 @@ def _bands(rows: int, cols: int, workers: int) -> list[Tile]:
     return [(top, 0, min(top + height, rows), cols) for top in range(0, rows, height)]
 
 
+def with_halo(tile: Tile, spec: FeatureSpec, shape: tuple[int, int]) -> Tile:
+    """The window that holds all that the columns of a tile look at; it sees the coarse pixels of the whole image."""
+    top, left, bottom, right = tile
+    halo, rows, cols = spec.reach, *shape
+    starts = [max(start - halo, 0) // ALIGNMENT * ALIGNMENT for start in (top, left)]
+    return starts[0], starts[1], min(bottom + halo, rows), min(right + halo, cols)
+
+
 def _fill(
     scene: Scene,
     spec: FeatureSpec,
@@ -186,8 +195,7 @@ def _fill(
     """
     top, left, bottom, right = tile
     rows, cols = scene.planes["light"].shape
-    halo = spec.reach
-    window = (max(top - halo, 0), max(left - halo, 0), min(bottom + halo, rows), min(right + halo, cols))
+    window = with_halo(tile, spec, (rows, cols))
     part = scene if window == (0, 0, rows, cols) else scene.crop(*window)
     canvas = Canvas(part)
     core = (slice(top - window[0], bottom - window[0]), slice(left - window[1], right - window[1]))

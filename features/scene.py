@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kernels.extremes import window_maximum
-from features.kernels.smooth import even_columns, even_rows
-from features.opencv import blur
+from features.opencv import blur, highest, lowest
 from features.photometry import match_focus, match_light
 from features.registration import Quality, luminance, register, to_float
+from features.smoothing import smooth
 from features.trust import trust
 
-__all__ = ["MEASURES", "Canvas", "Scene", "half_gaussian", "prepare", "reach_of"]
+__all__ = ["MEASURES", "Canvas", "Scene", "prepare"]
 
 Plane = NDArray[np.float32]
 
@@ -23,7 +22,6 @@ LOG_OFFSET = np.float32(4.0)
 """Added to grey levels before the logarithm, so that the noise of black pixels does not explode."""
 BLUE_BLUR = 2.5
 """The camera's own blur of blue, px sigma, given to red and green when colours are compared with `blue="match"`."""
-TRUNCATE = 3.0
 
 MEASURES = (
     "reference",
@@ -92,40 +90,20 @@ class Canvas:
         return np.empty(self.shape, np.float32)
 
     def smooth(self, plane: Plane, sigma: float) -> Plane:
-        """`plane` blurred by a Gaussian, truncated at three sigma, edges repeated."""
-        if sigma <= 0:
-            return plane
-        taps = half_gaussian(sigma)
-        buffer, out = self.empty(), self.empty()
-        even_rows(plane, taps, buffer)
-        even_columns(buffer, taps, out)
-        return out
+        """`features.smoothing.smooth`."""
+        return smooth(plane, sigma)
 
     def highest(self, plane: Plane, radius: int) -> Plane:
         """Maximum of `plane` over the square of 2 radius + 1 px, edges repeated."""
-        out = self.empty()
-        window_maximum(plane, radius, self.empty(), out)
-        return out
+        return highest(plane, radius)
 
     def lowest(self, plane: Plane, radius: int) -> Plane:
         """Minimum of `plane` over the same square."""
-        return -self.highest(-plane, radius)
+        return lowest(plane, radius)
 
     def blur(self, name: str, sigma: float) -> Plane:
         """A named plane of the scene, blurred; remembered."""
         return self.once(("blur", name, sigma), lambda: self.smooth(self[name], sigma))
-
-
-def reach_of(sigma: float) -> int:
-    """How far a blur looks, px."""
-    return int(TRUNCATE * sigma + 0.5) if sigma > 0 else 0
-
-
-def half_gaussian(sigma: float) -> Plane:
-    """Taps 0..reach of a Gaussian whose two-sided sum is 1, float32."""
-    offsets = np.arange(reach_of(sigma) + 1, dtype=np.float64)
-    taps = np.exp(-0.5 * (offsets / sigma) ** 2)
-    return np.asarray(taps / (2 * taps.sum() - taps[0]), np.float32)
 
 
 def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *, blue: str = "match") -> Scene:

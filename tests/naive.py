@@ -6,6 +6,23 @@ from scipy import ndimage
 EDGE = "nearest"
 
 
+def halve(src):
+    """Weights 1 3 3 1 about the corner of every 2 x 2 pixels, edges repeated."""
+    rows, cols = src.shape
+    out = np.zeros(((rows + 1) // 2, (cols + 1) // 2))
+    for i, j in np.ndindex(out.shape):
+        for di, a in zip(range(-1, 3), (1, 3, 3, 1), strict=True):
+            for dj, b in zip(range(-1, 3), (1, 3, 3, 1), strict=True):
+                out[i, j] += a * b / 64 * src[np.clip(2 * i + di, 0, rows - 1), np.clip(2 * j + dj, 0, cols - 1)]
+    return out
+
+
+def double(src, shape):
+    """Linear interpolation between the centres of the coarse pixels, edges repeated."""
+    places = [(np.arange(length) + 0.5) / 2 - 0.5 for length in shape]
+    return ndimage.map_coordinates(np.asarray(src, float), np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
+
+
 def even_rows(src, taps):
     full = np.concatenate([taps[:0:-1], taps]).astype(float)
     return ndimage.correlate1d(src.astype(float), full, axis=1, mode=EDGE)

@@ -17,6 +17,7 @@ from features import (
     strips,
 )
 from features.scene import Canvas, prepare
+from features.smoothing import ALIGNMENT
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +203,7 @@ def test_every_column_looks_no_further_than_it_says(pair):
     row, col = 120, 117
     for column in FeatureSpec().table:
         reach = column.reach
-        top, left = max(row - reach, 0), max(col - reach, 0)
+        top, left = (max(start - reach, 0) // ALIGNMENT * ALIGNMENT for start in (row, col))
         window = Canvas(scene.crop(top, left, row + reach + 1, col + reach + 1))
         got, want = column.make(window)[row - top, col - left], column.make(whole)[row, col]
         assert got == want, column.name

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.column import Column
-from features.scene import Canvas, reach_of
+from features.scene import Canvas
+from features.smoothing import reach_of
 
 __all__ = ["columns"]
 
@@ -95,7 +96,8 @@ def _blurred(canvas: Canvas, *, name: str, sigma: float) -> Plane:
 
 
 def _gap(canvas: Canvas, *, one: str, two: str, sigma: float) -> Plane:
-    return canvas.blur(one, sigma) - canvas.blur(two, sigma)
+    gap = canvas.once(("gap", one, two), lambda: canvas[one] - canvas[two])
+    return canvas.once(("gap", one, two, sigma), lambda: canvas.smooth(gap, sigma))
 
 
 def _gap_band(canvas: Canvas, *, one: str, two: str, fine: float, broad: float) -> Plane:

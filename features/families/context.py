@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from features.column import Column
 from features.kernels.components import share_of, weighted_spread
 from features.prior import COMPONENT_LEVELS, IMAGE_LEVELS, odds, own_contrast
-from features.scene import Canvas, reach_of
+from features.scene import Canvas
+from features.smoothing import reach_of
 
 __all__ = ["columns"]
 

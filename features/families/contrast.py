@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from features.column import Column
 from features.kernels.contrast import deviation, gradient_magnitude, hessian_eigenvalues, local_rank
 from features.kernels.difference import ratio
-from features.scene import Canvas, reach_of
+from features.scene import Canvas
+from features.smoothing import reach_of
 
 __all__ = ["columns"]
 

@@ -21,7 +21,8 @@ from features.families.measured import (
     peak,
 )
 from features.kernels.difference import correlation, ratio, tolerant_minimum, variance_contrast
-from features.scene import Canvas, reach_of
+from features.scene import Canvas
+from features.smoothing import reach_of
 
 __all__ = ["columns"]
 

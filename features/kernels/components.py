@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def component_sums(labels, probability, value, area, mass, peak, total):
     """Per label its pixels, the sum and maximum of `probability` and the sum of `value`; label 0 is the background.
 
@@ -22,7 +22,7 @@ def component_sums(labels, probability, value, area, mass, peak, total):
                 total[label] += value[i, j]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def paint(labels, of_label, out):
     """out[p] = of_label[labels[p]]."""
     rows, cols = labels.shape
@@ -31,7 +31,7 @@ def paint(labels, of_label, out):
             out[i, j] = of_label[labels[i, j]]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def log_odds(probability, floor, out):
     """out = log((p + floor) / (1 - p + floor)), so that 0 and 1 stay finite."""
     rows, cols = probability.shape
@@ -42,7 +42,7 @@ def log_odds(probability, floor, out):
             out[i, j] = np.log((p + floor) / (one - p + floor))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def weighted_spread(weight, first, second, out):
     """out = sqrt(max(second / weight - (first / weight)^2, 0)), in float64: a small variance of large values."""
     rows, cols = weight.shape
@@ -52,7 +52,7 @@ def weighted_spread(weight, first, second, out):
             out[i, j] = np.sqrt(max(np.float64(second[i, j]) / weight[i, j] - mean * mean, 0.0))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def share_of(value, whole, floor, out):
     """out = value sign(whole) / (|whole| + floor): how much of `whole` is here; 1 inside, 1/2 on a blurred border."""
     rows, cols = value.shape

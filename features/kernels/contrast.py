@@ -6,7 +6,7 @@ from numba import njit
 from features.kernels.edges import repeat_ends
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def gradient_magnitude(src, out):
     """out = sqrt(dr^2 + dc^2) with central differences (src[i + 1] - src[i - 1]) / 2, edges repeated."""
     rows, cols = src.shape
@@ -21,7 +21,7 @@ def gradient_magnitude(src, out):
             out[i, j] = np.sqrt(dr * dr + dc * dc)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def hessian_eigenvalues(src, scale, smaller, larger):
     """Eigenvalues of the Hessian by second differences, times `scale`, edges repeated.
 
@@ -49,7 +49,7 @@ def hessian_eigenvalues(src, scale, smaller, larger):
             larger[i, j] = (mean + spread) * scale
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def deviation(mean, mean_of_squares, out):
     """out = sqrt(max(mean_of_squares - mean^2, 0)); the planes have their wide local mean taken off first."""
     rows, cols = mean.shape
@@ -59,7 +59,7 @@ def deviation(mean, mean_of_squares, out):
             out[i, j] = np.sqrt(max(mean_of_squares[i, j] - mean[i, j] * mean[i, j], zero))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def local_rank(src, radius, out):
     """out = share of the (2 radius + 1)^2 window that is smaller, ties counted half; 0.5 is the middle."""
     rows, cols = src.shape

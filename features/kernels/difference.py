@@ -6,7 +6,7 @@ from numba import njit
 from features.kernels.edges import repeat_ends
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def outside_envelope(value, low, high, out):
     """out = value - high above the envelope, value - low (negative) below it, 0 inside."""
     rows, cols = value.shape
@@ -16,7 +16,7 @@ def outside_envelope(value, low, high, out):
             out[i, j] = max(value[i, j] - high[i, j], zero) + min(value[i, j] - low[i, j], zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def tolerant_minimum(test_a, test_b, reference_a, reference_b, radius, out):
     """out[p] = min over shifts |q| <= radius (square) of max(|test_a[p] - ref_a[p + q]|, |test_b[p] - ref_b[p + q]|).
 
@@ -42,7 +42,7 @@ def tolerant_minimum(test_a, test_b, reference_a, reference_b, radius, out):
                     target[j] = min(target[j], gap)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def ratio(numerator, denominator, floor, weight, out):
     """out = numerator / (floor + weight * denominator)."""
     rows, cols = numerator.shape
@@ -51,7 +51,7 @@ def ratio(numerator, denominator, floor, weight, out):
             out[i, j] = numerator[i, j] / (floor + weight * denominator[i, j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def correlation(mean_a, mean_b, mean_aa, mean_bb, mean_ab, floor, out):
     """out = (cov + floor) / sqrt((var_a + floor) (var_b + floor)) from local moments.
 
@@ -69,7 +69,7 @@ def correlation(mean_a, mean_b, mean_aa, mean_bb, mean_ab, floor, out):
             out[i, j] = (cov + floor) / np.sqrt((var_a + floor) * (var_b + floor))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def variance_contrast(mean_a, mean_b, mean_aa, mean_bb, floor, out):
     """out = (var_a - var_b) / (var_a + var_b + 2 floor), in -1..1: a monotone stand-in for the log ratio."""
     rows, cols = mean_a.shape
@@ -81,7 +81,7 @@ def variance_contrast(mean_a, mean_b, mean_aa, mean_bb, floor, out):
             out[i, j] = (var_a - var_b) / (var_a + var_b + np.float32(2.0) * floor)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def line_extremes(src, row_steps, col_steps, lowest, highest):
     """lowest / highest over orientations of the mean of src along a straight line of pixels through the point.
 

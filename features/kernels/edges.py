@@ -3,7 +3,7 @@
 from numba import njit
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def repeat_ends(row, radius, line):
     """line[radius : radius + cols] = row; `radius` copies of its first and last value before and after."""
     cols = row.size

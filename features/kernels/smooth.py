@@ -10,7 +10,7 @@ from numba import njit
 from features.kernels.edges import repeat_ends
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def even_rows(src, taps, out):
     """out[i, j] = taps[0] src[i, j] + sum_k taps[k] (src[i, j - k] + src[i, j + k])."""
     rows, cols = src.shape
@@ -31,7 +31,7 @@ def even_rows(src, taps, out):
                 target[j] += weight * (left[j] + right[j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def even_columns(src, taps, out):
     """out[i, j] = taps[0] src[i, j] + sum_k taps[k] (src[i - k, j] + src[i + k, j])."""
     rows, cols = src.shape
@@ -50,7 +50,7 @@ def even_columns(src, taps, out):
                 target[j] += weight * (above[j] + below[j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def odd_rows(src, taps, out):
     """out[i, j] = sum_k taps[k] (src[i, j + k] - src[i, j - k]); taps[0] is not used."""
     rows, cols = src.shape
@@ -69,7 +69,7 @@ def odd_rows(src, taps, out):
                 target[j] += weight * (right[j] - left[j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def odd_columns(src, taps, out):
     """out[i, j] = sum_k taps[k] (src[i + k, j] - src[i - k, j]); taps[0] is not used."""
     rows, cols = src.shape

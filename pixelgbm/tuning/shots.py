@@ -12,7 +12,7 @@ from typing import IO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from features import EVIDENCE, FeatureStack, Scene, extract_scene
+from features import EVIDENCE, FeatureStack, Scene, extract_scene, with_halo
 from pixelgbm import datasets, files
 from pixelgbm.config import RunConfig
 from pixelgbm.mapping import prepare_pair
@@ -169,8 +169,7 @@ def _shot(dataset: Dataset, view: View, look: Look, seed: int, needed: _Needed) 
     if window == (0, 0, rows, cols):
         stack = extract_scene(scene, look.spec, look.quantizer)
     else:
-        halo = look.spec.reach
-        outer = (max(top - halo, 0), max(left - halo, 0), min(bottom + halo, rows), min(right + halo, cols))
+        outer = with_halo(window, look.spec, (rows, cols))
         inner = (top - outer[0], left - outer[1], bottom - outer[0], right - outer[1])
         wide = extract_scene(scene.crop(*outer), look.spec, look.quantizer, tiles=[inner])
         core = wide.planes[:, inner[0] : inner[2], inner[1] : inner[3]]
