@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from features.kernels.extremes import window_maximum
 from features.kernels.smooth import even_columns, even_rows
+from features.levels import luminance, to_float
 from features.opencv import blur
 from features.photometry import match_focus, match_light
-from features.registration import Quality, luminance, register, to_float
+from features.registration import Quality, register
 from features.trust import trust
 
 __all__ = ["MEASURES", "Canvas", "Scene", "half_gaussian", "prepare", "reach_of"]
