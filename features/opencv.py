@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["blur", "highest", "lowest", "remap", "resize", "shrink", "sobel", "wide_blur"]
+__all__ = ["blur", "highest", "lowest", "remap", "resize", "scaled", "shrink", "sobel", "wide_blur"]
 
 Plane = NDArray[np.float32]
 
@@ -36,6 +36,13 @@ def resize(plane: Plane, rows: int, cols: int) -> Plane:
     smaller = rows < plane.shape[0] or cols < plane.shape[1]
     mode = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(plane, (cols, rows), interpolation=mode), np.float32)
+
+
+def scaled(plane: Plane, factor: float) -> Plane:
+    """`resize` by a factor, to at least one pixel each way; the plane itself where the factor is 1."""
+    if factor == 1.0:
+        return plane
+    return resize(plane, max(1, round(plane.shape[0] * factor)), max(1, round(plane.shape[1] * factor)))
 
 
 def remap(image: NDArray[np.float32], row_map: Plane, col_map: Plane, *, cubic: bool = True) -> NDArray[np.float32]:

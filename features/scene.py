@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.levels import luminance, to_float
 from features.opencv import blur, highest, lowest
 from features.photometry import match_focus, match_light
-from features.registration import Quality, luminance, register, to_float
+from features.registration import Quality, register
 from features.smoothing import smooth
 from features.trust import trust
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_registration import SIDE, WIDE, photograph, shot
+from known_shots import SIDE, WIDE, photograph, shot
 
 from features import (
     BLUE_TREATMENTS,

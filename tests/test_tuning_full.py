@@ -20,6 +20,7 @@ from pixelgbm.mapstore import maps_folder
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
 from pixelgbm.training.plan import make_plan
+from pixelgbm.tuning import full, parts
 from pixelgbm.tuning import shots as shots_module
 from pixelgbm.tuning.costs import PairCost, expected_forest
 from pixelgbm.tuning.frontier import Tried, open_frontier, pareto
@@ -27,6 +28,7 @@ from pixelgbm.tuning.full import FullResult, search_settings
 from pixelgbm.tuning.rehearsal import Forest, rehearse
 from pixelgbm.tuning.settings import config_from, config_text, space_around
 from pixelgbm.tuning.shots import Album
+from pixelgbm.tuning.trying import Trying
 from pixelgbm.tuning.worth import interval, nested_values
 from tests.small_print import TINY, draw_manifest
 
@@ -202,21 +204,18 @@ def test_the_figures_come_from_groups_the_search_never_opened(
         opened.append(sample.id)
         return read(dataset, sample)
 
-    from pixelgbm.tuning import full
-
-    parted, kept = full._parted, []
+    kept = []
 
     def forget(*given: Any, **named: Any) -> Any:
-        parts = parted(*given, **named)
-        kept.append(parts)
+        kept.append(parts.parted(*given, **named))
         monkeypatch.setattr(datasets, "read_pair", spy)
-        return parts
+        return kept[0]
 
     def stop(*given: Any, **named: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(full, "_parted", forget)
-    monkeypatch.setattr(full._Trying, "held_out", stop)
+    monkeypatch.setattr(full, "parted", forget)
+    monkeypatch.setattr(Trying, "held_out", stop)
     with pytest.raises(KeyboardInterrupt):
         search(trained, data, tmp_path, trials=1, cost=None)
     searched, held_out = ({sample.id for sample in part.samples} for part in (kept[0].search, kept[0].held_out))

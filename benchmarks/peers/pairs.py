@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import register
+from features.levels import to_float
 from features.photometry import match_light
-from features.registration import to_float
 from pixelgbm import datasets, files
 from pixelgbm.errors import ConfigError
 from pixelgbm.records import Dataset, Sample

@@ -113,7 +113,7 @@ def _full(
     options: dict[str, Any],
 ) -> None:
     """Search the settings of the next training, and show what each speed costs."""
-    from pixelgbm.tuning.full import describe, search_settings  # LightGBM comes with it
+    from pixelgbm.tuning.full import search_settings  # LightGBM comes with it
 
     trained = set(open_store(maps_folder(model)).folds)
     splits = {sample.split for sample in dataset.samples if sample.id in trained}
@@ -125,7 +125,7 @@ def _full(
     shown = {row.trial: row for row in (*found.curve, found.present, found.pick)}
     rows = [
         (
-            describe(row.config),
+            settings.describe(row.config),
             f"{row.ms:.1f}",
             f"{row.score.mean:.4f}",
             f"{row.score.low:.3f} to {row.score.high:.3f}",

@@ -4,51 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixelgbm import files
 from pixelgbm.config import RunConfig
-from pixelgbm.datasets import data_digest
 from pixelgbm.errors import ConfigError, ModelError
-from pixelgbm.groups import fold_table
-from pixelgbm.mapstore import Tables, maps_folder, open_store
-from pixelgbm.metrics import METRICS, Metric
+from pixelgbm.mapstore import maps_folder
+from pixelgbm.metrics import METRICS
 from pixelgbm.model import Model, read_model
 from pixelgbm.records import Dataset
-from pixelgbm.sampling import generator
-from pixelgbm.training import known_groups, make_tables
-from pixelgbm.training.plan import Plan, Progress, make_plan
-from pixelgbm.tuning import refuse_test_split
+from pixelgbm.training.plan import Progress, make_plan
 from pixelgbm.tuning.costs import Cost, PairCost, expected_forest
 from pixelgbm.tuning.frontier import Frontier, Tried, open_frontier, pareto
-from pixelgbm.tuning.rehearsal import rehearse
-from pixelgbm.tuning.settings import IMAGES, TRIALS, Space, Values, config_from, config_text, space_around
+from pixelgbm.tuning.parts import Parts, allowed_data, parted
+from pixelgbm.tuning.settings import IMAGES, TRIALS, Space, config_from, config_text, describe, space_around
 from pixelgbm.tuning.shots import Album
-from pixelgbm.tuning.worth import (
-    Interval,
-    best_rule,
-    interval,
-    nested_values,
-    over_heads,
-    rule_values,
-    standard_error,
-    values_of,
-)
+from pixelgbm.tuning.trying import FOLDS, HeldOut, Trying, searching
+from pixelgbm.tuning.worth import Interval, interval, standard_error
 
-__all__ = ["FullResult", "HeldOut", "Row", "describe", "search_settings"]
-
-FOLDS = 2
-"""Of the search's own boosters: two folds cost half of three, and all settings are judged alike."""
-
-HELD_OUT_PARTS = 3
-"""One of so many parts of the groups is kept from the search."""
+__all__ = ["FullResult", "Row", "search_settings"]
 
 _SCALE_STEP = 1.5
 _VERSION = 1  # of what a trial is: a study of another version is not continued
@@ -67,17 +46,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Scores on groups that the search has not used, of models grown on its images. gain: pick less present."""
-
-    images: int
-    groups: int
-    pick: Interval
-    present: Interval
-    gain: Interval
-
-
-@dataclass(frozen=True, slots=True)
 class FullResult:
     """curve: cheapest first; ends at the best score. whole_ms: of the pick, measured from end to end."""
 
@@ -92,15 +60,6 @@ class FullResult:
     config_path: Path
     searched: tuple[str, ...]
     kept_from_search: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The images of the search and those kept from it; every image of a group is on one side."""
-
-    search: Dataset
-    held_out: Dataset
-    groups: Mapping[str, str]
 
 
 def search_settings(
@@ -131,11 +90,11 @@ def search_settings(
     model = read_model(folder)
     maps = maps_folder(folder)
     base = _base(folder, model)
-    usable = _allowed_data(folder, model, maps, dataset, also)
+    usable = allowed_data(folder, model, maps, dataset, also)
     if trials < 1 or images < 2 * FOLDS:
         raise ConfigError(f"trials = {trials}, images = {images}; at least 1 and {2 * FOLDS} are needed")
-    config = _searching(base, seed)
-    parts = _parted(usable, images=images, seed=seed, workers=workers, progress=progress)
+    config = searching(base, seed)
+    parts = parted(usable, images=images, seed=seed, workers=workers, progress=progress)
     plan = make_plan(parts.search, config, workers=workers, progress=progress)
     space = space_around(base, scales=_scales(base))
     metric = METRICS[model.metric]
@@ -146,7 +105,7 @@ def search_settings(
         Album(parts.search, plan, config, folder=maps, workers=workers, progress=progress) as album,
     ):
         clock = PairCost(parts.search, config, known=frontier.notes.get("cost")) if cost is None else cost
-        trying = _Trying(parts, plan, album, space, metric, clock, seed, workers)
+        trying = Trying(parts, plan, album, space, metric, clock, seed, workers)
         _check_budget(space, clock, len(plan.heads), budget_ms)
         _search(frontier, trying, budget_ms, trials=trials, timeout_s=timeout_s, progress=progress)
         tried = frontier.tried
@@ -172,9 +131,6 @@ def search_settings(
     return result
 
 
-# ---- the data ------------------------------------------------------------------------------------------------------
-
-
 def _base(folder: Path | str, model: Model) -> RunConfig:
     if model.metric not in METRICS:
         raise ModelError(f"{folder}: metric {model.metric!r}; known: {', '.join(METRICS)}")
@@ -184,51 +140,12 @@ def _base(folder: Path | str, model: Model) -> RunConfig:
         raise ModelError(f"{folder}: {error}") from None
 
 
-def _allowed_data(folder: Path | str, model: Model, maps: Path, dataset: Dataset, also: Sequence[str]) -> Dataset:
-    """The data of the model's training, proved by its digest, and the splits of `also`."""
-    refuse_test_split(also)
-    store = open_store(maps)
-    if store.digest != model.boosters_digest:
-        raise ModelError(f"{maps}: these maps are of another training than {folder}; train again")
-    splits = {sample.split for sample in dataset.samples if sample.id in store.folds}
-    refuse_test_split(splits)
-    trained = dataset.select(splits)
-    if model.training.get("data_digest") not in {data_digest(trained), data_digest(dataset)}:
-        raise ModelError(f"{dataset.root}: not the data that {folder} was trained on; the full search needs these")
-    return dataset.select(splits | set(also), usable_only=True)
-
-
-def _parted(dataset: Dataset, *, images: int, seed: int, workers: int, progress: Progress | None) -> _Parts:
-    """A seeded share of the labelled images, parted by whole groups into search and held-out.
-
-    Groups are found among the drawn images only: what is not drawn is never used, so it can give nothing away.
-    """
-    labelled = [sample for sample in dataset.samples if sample.labelled_heads]
-    wanted = min(len(labelled), images + images // (HELD_OUT_PARTS - 1))
-    order = generator(seed, "images of the full search").permutation(len(labelled))[:wanted]
-    drawn = replace(dataset, samples=tuple(labelled[k] for k in sorted(order.tolist())), excluded={})
-    groups = known_groups(drawn, workers=workers, progress=progress)
-    if len(set(groups.values())) < HELD_OUT_PARTS:
-        raise ConfigError(
-            f"{dataset.root}: {len(set(groups.values()))} groups among {wanted} images; the full search needs at "
-            f"least {HELD_OUT_PARTS} to keep one of them for its figures"
-        )
-    levels = {sample.id: sample.level or "" for sample in drawn.samples}
-    part = fold_table(list(groups), groups, folds=HELD_OUT_PARTS, seed=seed, strata=levels)
-    named = [replace(sample, group=groups[sample.id]) for sample in drawn.samples]
-    return _Parts(
-        search=replace(drawn, samples=tuple(s for s in named if part[s.id] != 0)),
-        held_out=replace(drawn, samples=tuple(s for s in named if part[s.id] == 0)),
-        groups=groups,
-    )
-
-
 def _scales(base: RunConfig) -> list[float]:
     around = (base.features.scale / _SCALE_STEP, base.features.scale * _SCALE_STEP)
     return [float(f"{scale:.3g}") for scale in around if 0.25 <= scale <= 8]
 
 
-def _question(model: Model, parts: _Parts, space: Space, seed: int) -> str:
+def _question(model: Model, parts: Parts, space: Space, seed: int) -> str:
     """A digest of what a trial's score depends on. The budget is not in it: a trial is worth the same under any."""
     asked = {
         "version": _VERSION,
@@ -240,84 +157,6 @@ def _question(model: Model, parts: _Parts, space: Space, seed: int) -> str:
         "search": [[s.id, s.group] for s in parts.search.samples],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-# ---- the search ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Trying:
-    """What it takes to try a setting."""
-
-    parts: _Parts
-    plan: Plan
-    album: Album
-    space: Space
-    metric: Metric
-    cost: Cost
-    seed: int
-    workers: int
-
-    @property
-    def groups(self) -> list[str]:
-        """Of the images of the search, in their order."""
-        return [self.parts.groups[sample.id] for sample in self.parts.search.samples]
-
-    def expected_ms(self, values: Values) -> float:
-        config = self.space.config(values)
-        return self.cost.ms(config, expected_forest(config, len(self.plan.heads)))
-
-    def attempt(self, values: Values) -> tuple[float, float, Mapping[str, Any]]:
-        """(score, ms, what is noted) of one setting."""
-        config = self.space.config(values)
-        shots = self.album.at(config.features.scale)
-        found = rehearse(self.parts.search, shots, self.plan, _searching(config, self.seed), workers=self.workers)
-        per_image = self._per_image(found.tables)
-        notes = {
-            "setting": describe(config),
-            "per image": [float(f"{value:.6g}") for value in per_image],
-            "share looked at again": found.forest.share,
-        }
-        return float(per_image.mean()), self.cost.ms(config, found.forest), notes
-
-    def held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[HeldOut, Model]:
-        """The figures of a setting and of the present one on the groups kept from the search, and its model."""
-        values, model = self._on_held_out(config, progress=progress)
-        present = values if config == self.space.base else self._on_held_out(self.space.base, progress=progress)[0]
-        groups = [self.parts.groups[sample.id] for sample in self.parts.held_out.samples]
-        pick, now, gain = (interval(v, groups, seed=self.seed) for v in (values, present, values - present))
-        return HeldOut(len(groups), len(set(groups)), pick, now, gain), model
-
-    def _per_image(self, tables: Mapping[str, Tables]) -> NDArray[np.float64]:
-        found = {}
-        for head, table in tables.items():
-            _, values = rule_values(table, self.metric)
-            groups = [self.parts.groups[id] for id in table.ids]
-            found[head] = (table.ids, nested_values(values, groups, seed=self.seed))
-        return over_heads(found, [sample.id for sample in self.parts.search.samples])
-
-    def _on_held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[NDArray[np.float64], Model]:
-        """Grown, and its rule chosen, on all images of the search; applied to the others as prediction does it."""
-        shots = self.album.at(config.features.scale)
-        found = rehearse(
-            self.parts.search, shots, self.plan, _searching(config, self.seed), final=True, workers=self.workers
-        )
-        assert found.model is not None
-        heads = [
-            replace(head, rule=best_rule(*rule_values(found.tables[head.name], self.metric)))
-            for head in found.model.heads
-        ]
-        model = replace(found.model, heads=tuple(heads))
-        tables = make_tables(model, self.parts.held_out, workers=self.workers, progress=progress)
-        scores = {
-            head.name: (tables[head.name].ids, values_of(tables[head.name], head.rule, self.metric)) for head in heads
-        }
-        return over_heads(scores, [sample.id for sample in self.parts.held_out.samples]), model
-
-
-def _searching(config: RunConfig, seed: int) -> RunConfig:
-    """How a setting is grown in the search: with fewer folds, and without pasted views, which double its price."""
-    return replace(config, folds=FOLDS, seed=seed, sampling=replace(config.sampling, pasted_share=0.0))
 
 
 def _check_budget(space: Space, cost: Cost, heads: int, budget_ms: float | None) -> None:
@@ -334,7 +173,7 @@ def _check_budget(space: Space, cost: Cost, heads: int, budget_ms: float | None)
 
 def _search(
     frontier: Frontier,
-    trying: _Trying,
+    trying: Trying,
     budget_ms: float | None,
     *,
     trials: int,
@@ -372,22 +211,6 @@ def _pick(tried: Sequence[Tried], groups: Sequence[str], space: Space, budget_ms
         if lost.mean() <= standard_error(lost, groups, seed=seed):
             return trial
     return best
-
-
-# ---- what is shown -------------------------------------------------------------------------------------------------
-
-
-def describe(config: RunConfig) -> str:
-    """A setting in a few words."""
-    features, first, booster, sampling = config.features, config.first_booster, config.booster, config.sampling
-    forest = f"{booster.trees}x{booster.num_leaves}"
-    if config.profile == "best":
-        forest = f"{first.trees}x{first.num_leaves} then {config.context_rounds} x {forest}"
-    return (
-        f"{'+'.join(features.families)}{' lean' if features.lean else ''}, scale {features.scale:g}, "
-        f"trees {forest}, rate {booster.learning_rate:g}, leaf {booster.min_data_in_leaf}, "
-        f"negatives {sampling.negatives}, hard {sampling.hard_share:g}"
-    )
 
 
 def _row(trial: Tried, space: Space, groups: Sequence[str], seed: int) -> Row:

@@ -1,4 +1,4 @@
-"""What the full search may change of a run's configuration, and how a configuration is read and written."""
+"""What the full search may change of a run's configuration, and how a configuration is read, written and told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from features import EVIDENCE, FeatureError, FeatureSpec
 from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig
 from pixelgbm.errors import ConfigError
 
-__all__ = ["IMAGES", "TRIALS", "Choice", "Range", "Space", "Values", "config_from", "config_text", "space_around"]
+__all__ = [
+    "IMAGES",
+    "TRIALS",
+    "Choice",
+    "Range",
+    "Space",
+    "Values",
+    "config_from",
+    "config_text",
+    "describe",
+    "space_around",
+]
 
 Values = Mapping[str, Any]
 """Name of a setting -> bool, int, float or text: what a trial is."""
@@ -180,6 +191,19 @@ def config_text(config: RunConfig, *, comment: str) -> str:
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def describe(config: RunConfig) -> str:
+    """A setting in a few words."""
+    features, first, booster, sampling = config.features, config.first_booster, config.booster, config.sampling
+    forest = f"{booster.trees}x{booster.num_leaves}"
+    if config.profile == "best":
+        forest = f"{first.trees}x{first.num_leaves} then {config.context_rounds} x {forest}"
+    return (
+        f"{'+'.join(features.families)}{' lean' if features.lean else ''}, scale {features.scale:g}, "
+        f"trees {forest}, rate {booster.learning_rate:g}, leaf {booster.min_data_in_leaf}, "
+        f"negatives {sampling.negatives}, hard {sampling.hard_share:g}"
+    )
 
 
 def _toml(value: Any) -> str:

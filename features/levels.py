@@ -1,0 +1,30 @@
+"""Grey levels of an image as numbers: on the scale 0..255 whatever its depth, and as one plane of light."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import FeatureError
+
+__all__ = ["luminance", "to_float"]
+
+Plane = NDArray[np.float32]
+
+
+def to_float(image: NDArray[np.generic]) -> NDArray[np.float32]:
+    """(rows, cols[, 3]) uint8 or uint16 -> float32 on the scale 0..255; `FeatureError` for anything else."""
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
+        raise FeatureError(f"an image of shape {image.shape}; allowed: (rows, cols) or (rows, cols, 3), not empty")
+    if image.dtype == np.uint8:
+        return image.astype(np.float32)
+    if image.dtype == np.uint16:
+        return image.astype(np.float32) * np.float32(1 / 257)
+    raise FeatureError(f"pixels of type {image.dtype}; allowed: uint8, uint16")
+
+
+def luminance(image: NDArray[np.float32]) -> Plane:
+    """.35 R + .65 G: blue is left out, for printed pairs have it smoothed by the camera's maker."""
+    if image.ndim == 2:
+        return image
+    return np.ascontiguousarray(np.float32(0.35) * image[..., 0] + np.float32(0.65) * image[..., 1])

@@ -1,0 +1,84 @@
+"""Projective warps from an image to its reference: how they move its pixels, and what is seen through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.opencv import remap
+
+__all__ = [
+    "Warp",
+    "centre_shift",
+    "corner_move",
+    "covered_by",
+    "dense",
+    "seen_through",
+    "stretch_at_centre",
+    "swapped",
+    "translation",
+]
+
+Plane = NDArray[np.float32]
+
+Warp = NDArray[np.float64]
+"""(3, 3), takes homogeneous (row, column, 1) of the image to the reference."""
+
+
+def translation(shift: NDArray[np.floating[Any]]) -> Warp:
+    """Moves every pixel by `shift`, (row, column), px."""
+    warp = np.eye(3)
+    warp[:2, 2] = shift
+    return warp
+
+
+def swapped(warp: Warp) -> Warp:
+    """(row, column) <-> (x, y) of the same projective map."""
+    order = [1, 0, 2]
+    return np.ascontiguousarray(warp[np.ix_(order, order)])
+
+
+def centre_shift(shape: tuple[int, ...], warp: Warp, centred: Warp) -> float:
+    """How far, px, `warp` takes the centre of an image from where the translation `centred` takes it."""
+    moved, home = warp @ _centre(shape), centred @ _centre(shape)
+    return float(np.hypot(*(moved[:2] / moved[2] - home[:2])))
+
+
+def stretch_at_centre(shape: tuple[int, ...], warp: Warp) -> NDArray[np.float64]:
+    """(2, 2), the scale and turn of `warp` at the centre of an image."""
+    return np.asarray(warp[:2, :2] / (warp @ _centre(shape))[2])
+
+
+def corner_move(shape: tuple[int, ...], one: Warp, two: Warp) -> float:
+    """Largest distance, px along an axis, between where two warps take a corner of an image."""
+    rows, cols = shape
+    corners = np.array([[0, 0, 1], [0, cols - 1, 1], [rows - 1, 0, 1], [rows - 1, cols - 1, 1]], float).T
+    a, b = one @ corners, two @ corners
+    return float(np.abs(a[:2] / a[2] - b[:2] / b[2]).max())
+
+
+def dense(warp: Warp, rows: int, cols: int) -> tuple[Plane, Plane]:
+    """Where each pixel lies in the reference: two (rows, cols) planes, row and column."""
+    r = np.arange(rows)[:, None]
+    c = np.arange(cols)[None, :]
+    depth = warp[2, 0] * r + warp[2, 1] * c + warp[2, 2]
+    row_map = (warp[0, 0] * r + warp[0, 1] * c + warp[0, 2]) / depth
+    col_map = (warp[1, 0] * r + warp[1, 1] * c + warp[1, 2]) / depth
+    return row_map.astype(np.float32), col_map.astype(np.float32)
+
+
+def covered_by(shape: tuple[int, ...], row_map: Plane, col_map: Plane) -> NDArray[np.bool_]:
+    """(rows, cols) bool: which pixels lie in a reference of that shape."""
+    return (row_map > -0.5) & (row_map < shape[0] - 0.5) & (col_map > -0.5) & (col_map < shape[1] - 0.5)
+
+
+def seen_through(warp: Warp, other: Plane, shape: tuple[int, ...]) -> tuple[Plane, NDArray[np.bool_]]:
+    """`other` as an image of that shape sees it, edges repeated, and where it truly lies."""
+    row_map, col_map = dense(warp, *shape)
+    return remap(other, row_map, col_map, cubic=False), covered_by(other.shape, row_map, col_map)
+
+
+def _centre(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return np.array([(shape[0] - 1) / 2, (shape[1] - 1) / 2, 1.0])
