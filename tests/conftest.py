@@ -1,9 +1,10 @@
-"""A tiny synthetic data set and a tiny model, made once per test session whatever the number of its processes."""
+"""Tiny synthetic data and a tiny model, made once per test session whatever the number of its processes."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +72,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Pat
         train(open_dataset(tiny_data).select({"train"}), load_config(config), out=folder)
 
     return _once(tmp_path_factory, "tiny_model", make)
+
+
+@pytest.fixture
+def five_pairs(tiny_data: Path, tmp_path: Path) -> Path:
+    """A writable folder with five labelled pairs of the dev split, all of them dirty or clean as they come."""
+    folder = tmp_path / "data"
+    for index, image in enumerate(sorted(tiny_data.glob("dev/level-*/*[0-9].tif"))[:5]):
+        split = "train" if index < 4 else "dev"
+        target = folder / split / image.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        for path in image.parent.glob(f"{image.stem}[_.]*"):
+            shutil.copy(path, target)
+    return folder
