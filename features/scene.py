@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.levels import luminance, to_float
-from features.opencv import blur, highest, lowest
+from features.opencv import highest, lowest
 from features.photometry import match_focus, match_light
 from features.registration import Quality, register
 from features.smoothing import smooth
@@ -125,14 +125,11 @@ def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *,
         image, colour, aligned = luminance(image), False, luminance(aligned)
     covered = registration.covered
     tests = _channels(image)
-    matched = [
-        np.where(covered, match_light(t, r, covered), t)
-        for t, r in zip(tests.values(), _channels(aligned).values(), strict=True)
-    ]
+    matched = [match_light(t, r, covered) for t, r in zip(tests.values(), _channels(aligned).values(), strict=True)]
     references = dict(zip(tests, matched, strict=True))
     reference_light = references["light"] if not colour else _light(references)
     for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
-    planes = _compared(image, _blurred(tests, for_test), _blurred(references, for_reference), colour)
+    planes = _compared(tests, for_test, _blurred(references, for_reference), colour)
     planes |= _joint(planes, covered, colour, blue)
     planes["trust"] = trust(planes["focused_light"], planes["reference_light"], registration.field, reference.shape)
     return Scene(planes, covered, colour, registration.quality, _measures(planes, covered, registration.quality))
@@ -151,7 +148,7 @@ def _light(channels: dict[str, Plane]) -> Plane:
 def _blurred(channels: dict[str, Plane], sigma: float) -> dict[str, Plane]:
     if sigma <= 0:
         return channels
-    return {name: blur(plane, sigma) for name, plane in channels.items()}
+    return {name: smooth(plane, sigma) for name, plane in channels.items()}
 
 
 def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[str, Plane]:
@@ -159,7 +156,7 @@ def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[st
     planes = dict(channels)
     if colour:
         planes["light"] = _light(channels)
-        planes["matched_light"] = blur(planes["light"], BLUE_BLUR)
+        planes["matched_light"] = smooth(planes["light"], BLUE_BLUR)
     logs = {f"log_{name}": np.log(plane + LOG_OFFSET) for name, plane in planes.items()}
     return {prefix + name: plane for name, plane in (planes | logs).items()}
 
@@ -169,12 +166,12 @@ def _alone(image: NDArray[np.float32], colour: bool, quality: Quality | None) ->
     return Scene(planes, None, colour, quality, _measures(planes, None, None))
 
 
-def _compared(
-    image: NDArray[np.float32], tests: dict[str, Plane], references: dict[str, Plane], colour: bool
-) -> dict[str, Plane]:
+def _compared(tests: dict[str, Plane], sigma: float, references: dict[str, Plane], colour: bool) -> dict[str, Plane]:
     # The test's own columns (contrast, Gabor, colour) read it as it was shot; only what is compared is focus-matched.
-    planes = _with_logs(_channels(image), colour, "")
-    compared = _with_logs(tests, colour, "focused_")
+    planes = _with_logs(tests, colour, "")
+    compared = {f"focused_{name}": plane for name, plane in planes.items()}
+    if sigma > 0:
+        compared = _with_logs(_blurred(tests, sigma), colour, "focused_")
     planes |= {"focused_light": compared["focused_light"], "focused_log_light": compared["focused_log_light"]}
     other = _with_logs(references, colour, "reference_")
     planes |= other
@@ -191,8 +188,9 @@ def _compared(
 def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> dict[str, Plane]:
     """`joint_test`, `joint_reference`: logarithms of the channels, each weighted by 1 / noise^2 of its ratio."""
     channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
+    seen = covered[::2, ::2]
     ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
-    noise = [1.4826 * float(np.median(np.abs(blur(r, 2.0)[covered][::4]))) + 0.002 for r in ratios]
+    noise = [1.4826 * float(np.median(np.abs(smooth(r, 2.0)[::2, ::2][seen]))) + 0.002 for r in ratios]
     weights = np.array(noise) ** -2.0
     weights /= weights.sum()
     sums = {name: np.zeros_like(planes["ratio"]) for name in ("joint_test", "joint_reference")}
@@ -203,22 +201,26 @@ def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, b
 
 
 def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:
-    """Image-level numbers, all finite; noise is 1.4826 x the median absolute difference plus a floor."""
+    """Image-level numbers, all finite; noise is 1.4826 x the median absolute difference plus a floor.
+
+    Taken from every second row and column, which tells as much.
+    """
     light = planes["light"]
     row_step = np.abs(np.diff(light[::2, ::2], axis=0)).mean() if light.shape[0] > 2 else 0.0
     values = dict.fromkeys(MEASURES, 0.0) | {"edge": float(row_step), "level": float(light.mean())}
     if covered is None or quality is None:
         return values | {"noise": 1.0, "ratio_noise": 0.01}
-    difference = np.abs(planes["difference"][covered])
-    ratio = np.abs(blur(planes["ratio"], 2.0)[covered])
-    joint = np.abs(blur(planes["joint"], 2.4)[covered][::4])
+    seen = covered[::2, ::2]
+    difference, ratio = (np.abs(planes[name][::2, ::2][seen]) for name in ("difference", "ratio"))
+    blurred_ratio = np.abs(smooth(planes["ratio"], 2.0)[::2, ::2][seen])
+    joint = np.abs(smooth(planes["joint"], 2.4)[::2, ::2][seen])
     return values | {
         "reference": 1.0,
         "correlation": quality.correlation,
         "residual": quality.residual,
         "texture": quality.texture,
         "noise": 1.4826 * float(np.median(difference)) + 0.3,
-        "ratio_noise": 1.4826 * float(np.median(np.abs(planes["ratio"][covered][::4]))) + 0.002,
-        "ratio_tail": float(np.quantile(ratio, 0.995)),
+        "ratio_noise": 1.4826 * float(np.median(ratio)) + 0.002,
+        "ratio_tail": float(np.quantile(blurred_ratio, 0.995)),
         "joint_tail": float(np.quantile(joint, 0.995)) + 0.002,
     }

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from features.kernels.pyramid import double, halve
 from features.kernels.smooth import even_columns, even_rows
 
-__all__ = ["ALIGNMENT", "at_lower_resolution", "coarse_reach", "half_gaussian", "halvings", "reach_of", "smooth"]
+__all__ = [
+    "ALIGNMENT",
+    "at_lower_resolution",
+    "coarse_reach",
+    "half_gaussian",
+    "halvings",
+    "lowered",
+    "raised",
+    "reach_of",
+    "smooth",
+]
 
 Plane = NDArray[np.float32]
 
@@ -44,17 +54,28 @@ def at_lower_resolution(
     plane: Plane, levels: int, measure: Callable[[Plane], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """What `measure` gives, a plane or a stack of them, on `plane` halved `levels` times, and interpolated back."""
-    shapes = []
+    return raised(measure(lowered(plane, levels)), plane.shape, levels)
+
+
+def lowered(plane: Plane, levels: int) -> Plane:
+    """`plane` halved `levels` times; the centre of a coarse pixel is that of its 2 x 2 fine ones."""
     for _ in range(levels):
-        shapes.append(plane.shape)
         fine, plane = plane, np.empty(((plane.shape[0] + 1) // 2, (plane.shape[1] + 1) // 2), np.float32)
         halve(fine, plane)
-    found = measure(plane)
-    for shape in reversed(shapes):
-        coarse, found = found, np.empty((*found.shape[:-2], *shape), np.float32)
-        for one, larger in zip(_each(coarse), _each(found), strict=True):
+    return plane
+
+
+def raised(planes: NDArray[np.float32], shape: tuple[int, ...], levels: int) -> NDArray[np.float32]:
+    """A plane or a stack of them interpolated back to (rows, cols) = shape, from which `lowered` came."""
+    shapes = [shape[-2:]]
+    for _ in range(levels - 1):
+        rows, cols = shapes[-1]
+        shapes.append(((rows + 1) // 2, (cols + 1) // 2))
+    for finer in reversed(shapes[:levels]):
+        coarse, planes = planes, np.empty((*planes.shape[:-2], *finer), np.float32)
+        for one, larger in zip(_each(coarse), _each(planes), strict=True):
             double(one, larger)
-    return found
+    return planes
 
 
 def _each(planes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.opencv import blur, resize, shrink, sobel, wide_blur
+from features.opencv import sobel
+from features.smoothing import lowered, raised, smooth
 
 __all__ = ["trust"]
 
@@ -38,22 +39,18 @@ def trust(test: Plane, reference: Plane, field: NDArray[np.float32], shape: tupl
     what the reference shows to 1 at 4 px inside. Measured at half resolution. Use it to weigh a difference, or give it
     to a learner; a defect on a plain ground keeps a trust of 1.
     """
-    small, other = shrink(test, 2), shrink(reference, 2)
+    small, other = lowered(test, 1), lowered(reference, 1)
     size = np.abs(small - other)
-    noise = np.float32(1.4826 * float(np.median(size)) + 0.3)
-    smooth = blur(other, 0.6)
-    d_row, d_col = sobel(smooth, 0), sobel(smooth, 1)
-    edge = np.sqrt(blur((d_row * d_row + d_col * d_col) * np.float32(0.25), 0.75))  # px of the full resolution
+    noise = np.float32(1.4826 * float(np.median(size[::2, ::2])) + 0.3)
+    blurred = smooth(other, 0.6)
+    d_row, d_col = sobel(blurred, 0), sobel(blurred, 1)
+    edge = np.sqrt(smooth((d_row * d_row + d_col * d_col) * np.float32(0.25), 0.75))  # px of the full resolution
     beyond = np.minimum(np.maximum(size - noise, 0), WORST * edge)
-    votes = USUAL * noise * noise + _windowed(edge * beyond)
-    misaligned = votes / (noise * noise + _windowed(edge * edge))
+    votes = USUAL * noise * noise + smooth(edge * beyond, WINDOW / 2)
+    misaligned = votes / (noise * noise + smooth(edge * edge, WINDOW / 2))
     explained = misaligned * edge
     believed = noise * noise / (noise * noise + explained * explained)
-    return np.asarray(resize(believed, *test.shape) * _rim(field, shape), np.float32)
-
-
-def _windowed(plane: Plane) -> Plane:
-    return np.maximum(wide_blur(plane, WINDOW / 2), 0)
+    return np.asarray(raised(believed, test.shape, 1) * _rim(field, shape), np.float32)
 
 
 def _rim(field: NDArray[np.float32], shape: tuple[int, ...]) -> Plane:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.opencv import shrink
 from features.registration.warps import Warp, seen_through
 
 __all__ = ["OUTSTANDING", "correlation", "is_settled", "peak", "score"]
@@ -44,12 +43,12 @@ def is_settled(signature: Plane, other: Plane, warp: Warp, scored: float) -> boo
 
 
 def peak(signature: Plane, seen: Plane) -> float:
-    """How far, in deviations, the correlation of two signatures at hand exceeds that of other shifts up to 24 px.
+    """How far, in deviations, the correlation of two signatures at hand exceeds that of other shifts up to 12 px.
 
-    At half resolution; infinite for images too small to be shifted that far.
+    Both at half the resolution of the image; infinite for images too small to be shifted that far.
     """
     reach, near = 12, 4
-    one, two = (np.clip(shrink(np.asarray(p, np.float32), 2), -2.5, 2.5) for p in (signature, seen))
+    one, two = (np.clip(np.asarray(p, np.float32), -2.5, 2.5) for p in (signature, seen))
     if min(one.shape) < 4 * reach:
         return float("inf")
     core = np.ascontiguousarray(one[reach:-reach, reach:-reach])

@@ -1,4 +1,4 @@
-"""Which warps a second shot of the same sheet can have."""
+"""Which warps a second shot of the same sheet can have; in pixels of half the resolution."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from features.registration.warps import Warp, centre_shift, corner_move, stretch
 
 __all__ = ["CORNER_LIMIT", "believable", "is_extraordinary"]
 
-CORNER_LIMIT = 14.0
+CORNER_LIMIT = 7.0
 """A fine step that moves a corner further than this, px, from the coarse one is not believed."""
-FARTHEST = 45.0
+FARTHEST = 22.5
 """Largest believable shift, px, besides what the sizes of image and reference leave open."""
-ORDINARY = (0.08, 30.0)
+ORDINARY = (0.08, 15.0)
 """Change of scale or turn, radians, and shift, px, beyond which a warp is only believed where it settles."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.opencv import blur, wide_blur
+from features.smoothing import smooth
 
 __all__ = ["signature_of", "without_screen"]
 
@@ -17,10 +17,9 @@ DESCREEN = 1.6
 
 def signature_of(plane: Plane) -> tuple[Plane, float]:
     """High-passed, locally normalised luminance, and the share of its variance that survives a wider blur."""
-    smooth = blur(plane, DESCREEN)
-    high = smooth - wide_blur(plane, 12.0)
-    energy = np.maximum(wide_blur(high * high, 12.0), 0)
-    wider = blur(high, 3.0)
+    high = smooth(plane, DESCREEN) - smooth(plane, 12.0)
+    energy = smooth(high * high, 12.0)
+    wider = smooth(high, 3.0)
     floor = np.float32(0.25 + 0.05 * float(np.sqrt(np.mean(high * high))))
     texture = float(np.mean(wider * wider)) / (float(np.mean(high * high)) + 0.5)
     return np.asarray(high / (np.sqrt(energy) + floor), np.float32), texture
@@ -37,10 +36,10 @@ def without_screen(signature: Plane) -> Plane:
     power = np.abs(np.fft.fft2(signature * window)).astype(np.float32) ** 2
     frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(cols)[None, :])
     power[frequency < 1 / 24] = 0
-    around = blur(np.fft.fftshift(power).astype(np.float32), 6.0)
+    around = smooth(np.fft.fftshift(power).astype(np.float32), 6.0)
     lines = (np.fft.fftshift(power) > 20 * around) & (np.fft.fftshift(frequency) >= 1 / 24)
     if not lines.any():
         return signature
-    notches = blur(lines.astype(np.float32), 3.0) * np.float32(2 * np.pi * 9)
+    notches = smooth(lines.astype(np.float32), 3.0) * np.float32(2 * np.pi * 9)
     keep = np.fft.ifftshift(1 - np.minimum(notches, 1))
     return np.ascontiguousarray(np.fft.ifft2(np.fft.fft2(signature) * keep).real, np.float32)

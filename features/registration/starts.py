@@ -1,4 +1,7 @@
-"""First guesses of a warp: by correlation over places, scales and turns, and by matched features."""
+"""First guesses of a warp: by correlation over places, scales and turns, and by matched features.
+
+Signatures and warps are at half the resolution of the image; places are searched at half of that.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.opencv import scaled
 from features.registration.signature import without_screen
-from features.registration.warps import Warp, swapped, translation
+from features.registration.warps import Warp, from_half, swapped, translation
+from features.smoothing import lowered
 
 __all__ = ["Start", "first_start", "further_starts"]
 
@@ -39,15 +42,15 @@ class Start:
 
 
 def first_start(signature: Plane, other: Plane) -> tuple[Start, bool]:
-    """The best shift at quarter resolution, and whether no other place rivals it."""
-    shift, alone = _coarse(scaled(signature, 0.25), scaled(other, 0.25))
+    """The best shift at half the resolution, and whether no other place rivals it."""
+    shift, alone = _coarse(lowered(signature, 1), lowered(other, 1))
     return Start(shift, signature, other), alone
 
 
 def further_starts(signature: Plane, other: Plane, texture: float) -> Iterator[Start]:
     """Further first guesses, the cheapest first: without screens, over scales and turns, by features."""
     image, reference = without_screen(signature), without_screen(other)
-    small, small_other = scaled(image, 0.25), scaled(reference, 0.25)
+    small, small_other = lowered(image, 1), lowered(reference, 1)
     if image is not signature or reference is not other:
         yield Start(_coarse(small, small_other)[0], image, reference)
     searched, peak = _searched(small, small_other)
@@ -66,9 +69,9 @@ def _surface(small: Plane, small_other: Plane) -> tuple[Plane, NDArray[np.int64]
 
 
 def _coarse(small: Plane, small_other: Plane) -> tuple[Warp, bool]:
-    """Best shift over the whole margin (at least 25 px each way), and whether no other place rivals it.
+    """Best shift over the whole margin (at least 25 px of the image each way), and whether no other place rivals it.
 
-    Both at quarter resolution; the warp is at the full one.
+    Both at half the resolution of the warp.
     """
     surface, pad = _surface(small, small_other)
     # Where several places fit about as well (screens, plain grounds) the one nearest the centre is the likeliest.
@@ -79,8 +82,8 @@ def _coarse(small: Plane, small_other: Plane) -> tuple[Warp, bool]:
     row, col = _uphill(surface, row, col)  # or a broad peak would be left at its foot
     elsewhere = surface.copy()
     elsewhere[max(row - 3, 0) : row + 4, max(col - 3, 0) : col + 4] = -1
-    shift = 4.0 * (np.array([row, col], float) - pad)
-    return translation(shift), float(elsewhere.max()) < RIVAL * float(surface[row, col])
+    shift = np.array([row, col], np.float64) - pad.astype(np.float64)
+    return from_half(translation(shift)), float(elsewhere.max()) < RIVAL * float(surface[row, col])
 
 
 def _uphill(surface: Plane, row: int, col: int) -> tuple[int, int]:
@@ -97,13 +100,12 @@ def _uphill(surface: Plane, row: int, col: int) -> tuple[int, int]:
 def _searched(small: Plane, small_other: Plane) -> tuple[Warp, float]:
     """The similarity of the best correlation over `SCALES` and, at the three best of them, `TURNS`; its correlation.
 
-    Both planes at quarter resolution, the warp at the full one.
+    Both planes at half the resolution of the warp.
     """
     straight = sorted(((*_placed(small, small_other, scale, 0.0), scale) for scale in SCALES), key=lambda s: -s[0])
     turned = [(*_placed(small, small_other, scale, turn), scale) for _, _, scale in straight[:3] for turn in TURNS]
     peak, warp, _ = max([straight[0], *turned], key=lambda found: found[0])
-    quarter = np.array([[0.25, 0, -0.375], [0, 0.25, -0.375], [0, 0, 1]])  # centres of four pixels by four
-    return np.linalg.inv(quarter) @ warp @ quarter, peak
+    return from_half(warp), peak
 
 
 def _placed(small: Plane, small_other: Plane, scale: float, turn: float) -> tuple[float, Warp]:

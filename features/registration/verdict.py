@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.levels import luminance
-from features.opencv import blur, wide_blur
 from features.registration.agreement import OUTSTANDING, correlation, peak
+from features.smoothing import lowered, smooth
 
 __all__ = ["Overlay", "status_of"]
 
@@ -65,7 +65,7 @@ def _is_another_scene(laid: Overlay, residual: float, texture: float) -> bool:
     shown = covered[::2, ::2]
     gains = np.median(np.log((laid.image[::2, ::2][shown] + 4) / (laid.aligned[::2, ::2][shown] + 4)), axis=0)
     balance = float(np.ptp(gains)) if laid.image.ndim == 3 else 0.0
-    coarse, coarse_other = blur(luminance(laid.image), 3.0), blur(luminance(laid.aligned), 3.0)
+    coarse, coarse_other = smooth(luminance(laid.image), 3.0), smooth(luminance(laid.aligned), 3.0)
     # Texture counts as structure only where it is worth more than a grey level or so: a dark, faint picture is all
     # noise after normalisation, and its few strong parts still agree in the picture as it is.
     strong = min(float(p[covered].std()) for p in (coarse, coarse_other)) >= 2.0
@@ -88,12 +88,15 @@ def _is_contradicted(laid: Overlay) -> bool:
         return True
     # Two shots of one sheet agree best where they lie on each other, however faint what they share.
     faint = structure >= STRUCTURE and laid.agreement < UNANSWERED
-    return faint and peak(laid.signature, np.where(laid.covered, laid.seen, 0)) < OUTSTANDING
+    return (
+        faint
+        and peak(*(lowered(plane, 1) for plane in (laid.signature, np.where(laid.covered, laid.seen, 0)))) < OUTSTANDING
+    )
 
 
 def _structure(light: Plane) -> float:
     """Median size of what lies between 3 and 12 px, against what lies below 1 px; 0 where it is below half a level."""
-    coarse = (blur(light, 3.0) - wide_blur(light, 12.0))[::2, ::2]
-    fine = (light - blur(light, 0.8))[::2, ::2]
+    coarse = (smooth(light, 3.0) - smooth(light, 12.0))[::2, ::2]
+    fine = (light - smooth(light, 0.8))[::2, ::2]
     medians = [1.4826 * float(np.median(np.abs(p - np.median(p)))) for p in (coarse, fine)]
     return medians[0] / max(medians[1], 0.3) if medians[0] >= 0.5 else 0.0

@@ -11,10 +11,12 @@ from features.opencv import remap
 
 __all__ = [
     "Warp",
+    "at_half",
     "centre_shift",
     "corner_move",
     "covered_by",
     "dense",
+    "from_half",
     "seen_through",
     "stretch_at_centre",
     "swapped",
@@ -26,12 +28,26 @@ Plane = NDArray[np.float32]
 Warp = NDArray[np.float64]
 """(3, 3), takes homogeneous (row, column, 1) of the image to the reference."""
 
+_TO_HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
+"""A coarse pixel's centre is that of its 2 x 2 fine ones."""
+_FROM_HALF = np.linalg.inv(_TO_HALF)
+
 
 def translation(shift: NDArray[np.floating[Any]]) -> Warp:
     """Moves every pixel by `shift`, (row, column), px."""
     warp = np.eye(3)
     warp[:2, 2] = shift
     return warp
+
+
+def at_half(warp: Warp) -> Warp:
+    """The same warp between the planes at half the resolution, as `features.smoothing.lowered` makes them."""
+    return np.asarray(_TO_HALF @ warp @ _FROM_HALF)
+
+
+def from_half(warp: Warp) -> Warp:
+    """The inverse of `at_half`."""
+    return np.asarray(_FROM_HALF @ warp @ _TO_HALF)
 
 
 def swapped(warp: Warp) -> Warp:

@@ -1,0 +1,45 @@
+"""What each pixel says of a small misalignment, for the residual steps of registration."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def gradient_votes(image, warped, spread, out):
+    """Products of gradient and error, weighted: r r, c c, r c, r e, c e.
+
+    e = image - warped; r, c: central differences of `warped` along rows and columns, edges repeated. A pixel weighs
+    (1 + (q / 1.5)^2)^-2 with q = e / (spread + .7 sqrt(r^2 + c^2)). out: (5, rows, cols).
+    """
+    rows, cols = image.shape
+    half = np.float32(0.5)
+    one = np.float32(1.0)
+    for i in range(rows):
+        above = warped[max(i - 1, 0)]
+        below = warped[min(i + 1, rows - 1)]
+        line = warped[i]
+        shown = image[i]
+        for j in range(cols):
+            r = (below[j] - above[j]) * half
+            c = (line[min(j + 1, cols - 1)] - line[max(j - 1, 0)]) * half
+            e = shown[j] - line[j]
+            q = e / (spread + np.float32(0.7) * np.sqrt(r * r + c * c)) / np.float32(1.5)
+            weight = one / ((one + q * q) * (one + q * q))
+            out[0, i, j] = weight * r * r
+            out[1, i, j] = weight * c * c
+            out[2, i, j] = weight * r * c
+            out[3, i, j] = weight * r * e
+            out[4, i, j] = weight * c * e
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def relight(reference, gain, offset, image, covered, out):
+    """out = reference gain + offset, clipped to 0..255, where covered, else image."""
+    rows, cols = reference.shape
+    low = np.float32(0.0)
+    high = np.float32(255.0)
+    for i in range(rows):
+        seen = covered[i]
+        for j in range(cols):
+            lit = min(max(reference[i, j] * gain[i, j] + offset[i, j], low), high)
+            out[i, j] = lit if seen[j] else image[i, j]
