@@ -193,7 +193,10 @@ def test_written_folder_is_read_back(tmp_path):
         ("id,image\na/x,pictures/a.png\n", r"row 1: identifier 'a/x' holds a slash"),
         ("id,image,split\nx,pictures/a.png,all\n", r"row 1: split 'all'; allowed is a plain word other than all$"),
         ("id,image,mask\nx,pictures/a.png,reference.png\n", r"reference\.png: holds colours, a mask has one channel"),
-        ("id,image,ignore\nx,pictures/a.png,small.png\n", r"small\.png: 2x2, must be as large as its image \(6x5\)$"),
+        (
+            "id,image,ignore\nx,pictures/a.png,small.png\n",
+            r"small\.png: 2x2, an ignore mask must be as large as its image \(6x5\)$",
+        ),
         (
             "id,image,mask\nx,pictures/a.png,small.png\n",
             r"small\.png: 2x2, a mask must be as large as its image \(6x5\)$",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, refuse_contest_exclusions, why_not_an_id
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, why_not_an_id
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.formats.rle import decode_rle, encode_rle, read_runs
@@ -51,13 +51,11 @@ def recognise(root: Path) -> bool:
     return (root / _TRAIN).is_file() and (root / "train_images").is_dir()
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The train images by name, then the test images in the order of sample_submission.csv, and every problem.
 
     `truth` is a table of the form of train.csv, or a folder with such a test.csv: the truth of the test images.
     """
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     samples = []
     for split, table in (("train", root / _TRAIN), ("test", truth)):

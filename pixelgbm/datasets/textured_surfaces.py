@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
 from pixelgbm.datasets.folders import HEAD
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, refuse_contest_exclusions, why_not_an_id
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, why_not_an_id
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.records import Dataset, Sample, Truth
@@ -32,10 +32,8 @@ def recognise(root: Path) -> bool:
     return any((root / "train" / name).is_dir() for name in ("defect_images", "normal_images"))
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The defect images, the normal ones, then test/images in the order of the sample; every problem."""
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     train = root / "train"
     defect, normal = (folders.list_images(train / name, problems) for name in ("defect_images", "normal_images"))
@@ -60,10 +58,9 @@ def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = Fa
 
 def read_truth(sample: Sample, shape: tuple[int, int]) -> Truth:
     """The plane, 0 or 255. Raises DatasetError for a mask of another size, or one in train/ that marks nothing."""
-    found = folders.read_masks(sample, shape)
-    if sample.split == "train" and sample.masks and not found[HEAD].any():
-        raise DatasetError(f"{sample.masks[HEAD][0]}: marks nothing, but its image lies in train/defect_images")
-    return found
+    if sample.split == "train":
+        return folders.read_filled_masks(sample, shape, folder="train/defect_images")
+    return folders.read_masks(sample, shape)
 
 
 def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = None) -> None:
