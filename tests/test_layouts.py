@@ -290,7 +290,7 @@ def test_textured_surfaces_as_they_come(tmp_path, mask, end):
         (lambda r: picture(r / "test/images/q.png"), r"images/q\.png: not in sample_submission\.csv"),
         (
             lambda r: (r / "test/images/d.png").unlink(),
-            r"sample_submission\.csv: ImageId 'd\.png'; test/images holds no",
+            r"sample_submission\.csv: row 1: ImageId 'd\.png'; there is no such image",
         ),
         (
             lambda r: (r / "test/images/x.gif").touch(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = [
     "Answer",
     "Labelled",
     "Layout",
+    "Masks",
     "check_size",
     "excluded_in",
     "list_folder",
@@ -30,6 +31,10 @@ __all__ = [
     "truth_root",
     "why_not_an_id",
 ]
+
+
+Masks = Mapping[str, NDArray[np.bool_]]
+"""{head: (rows, cols) bool} of one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ class Layout:
     read_pair(sample) -> Pair. read_truth(sample, shape) -> Truth of the labelled heads.
     write(root, labelled, sealed=) -> None: a data folder of this layout from pixels in memory;
         `sealed` is the root of the sealed truth, needed when anything is sealed.
-    write_answer(masks, out) -> None: an answer file from (id, {head: mask}) in data order.
+    write_answer(masks, out, data=) -> None: an answer file from (id, {head: mask}) in data order, in
+        the form of the sample in the data folder `data`, if one is named and holds one.
     read_answer(path) -> Answer. Both are None where the layout has no answer file.
     metric: the name of the layout's own metric in `metrics.METRICS`.
     has_contest_exclusions: whether `read` takes contest_exclusions=, the contest's list of wrong references.
@@ -91,7 +97,7 @@ class Layout:
     read_pair: Callable[[Sample], Pair]
     read_truth: Callable[[Sample, tuple[int, int]], Truth]
     write: Callable[..., None]
-    write_answer: Callable[[Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], Path], None] | None = None
+    write_answer: Callable[..., None] | None = None
     read_answer: Callable[[Path], Answer] | None = None
     has_contest_exclusions: bool = False
 

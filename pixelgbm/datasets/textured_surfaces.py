@@ -7,7 +7,7 @@ order, and how it names images, is that of test/sample_submission.csv.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
+from pixelgbm.datasets.answers import in_sample_order, read_flawless, write_rows
 from pixelgbm.datasets.folders import HEAD
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, why_not_an_id
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, Masks, make_pair, why_not_an_id
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.records import Dataset, Sample, Truth
@@ -86,27 +87,21 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         files.write_bytes(root / _SAMPLE, table_bytes(_COLUMNS, rows))
 
 
-def write_answer(masks: Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], out: Path) -> None:
-    """Write `ImageId,answer` in the order given: 1 where anything is marked. Raises SubmissionError, OutputError."""
-    rows: dict[str, Row] = {}
-    for id, heads in masks:
-        if id in rows:
-            raise SubmissionError(f"{out}: identifier {id!r} a second time; allowed is each once")
-        rows[id] = {"ImageId": id, "answer": str(int(any(mask.any() for mask in heads.values())))}
-    if not rows:
-        raise SubmissionError(f"{out}: no images to answer")
-    files.write_bytes(out, table_bytes(_COLUMNS, list(rows.values())))
+def write_answer(masks: Iterable[tuple[str, Masks]], out: Path, *, data: Path | None = None) -> None:
+    """Write `ImageId,answer` in the order given: 1 where anything is marked. Raises SubmissionError, OutputError.
+
+    `data` changes nothing: samples have one form.
+    """
+
+    def rows_of(id: str, heads: Masks) -> list[Row]:
+        return [{"ImageId": id, "answer": str(int(any(mask.any() for mask in heads.values())))}]
+
+    write_rows(masks, out, _COLUMNS, rows_of)
 
 
 def read_answer(path: Path) -> Answer:
     """Open an answer: its verdicts. Raises SubmissionError for other columns, values other than 0 and 1, doubles."""
-    problems: list[str] = []
-    try:
-        verdicts = _answers(path, problems)
-    except DatasetError as error:
-        raise SubmissionError(str(error)) from error
-    if problems:
-        raise SubmissionError(problems[0])
+    verdicts = read_flawless(path, _answers)
 
     def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         raise SubmissionError(
@@ -141,15 +136,8 @@ def _test_images(root: Path, problems: list[str]) -> dict[str, Path]:
     if not table.is_file():
         return dict(zip(folders.identifiers(root, pictures, problems), pictures, strict=True))
     named = {path.name: path for path in pictures} | {path.stem: path for path in pictures}
-    found: dict[str, Path] = {}
-    for id in _answers(table, problems):
-        if id not in named:
-            problems.append(f"{table}: ImageId {id!r}; test/images holds no such image")
-            continue
-        found[id] = named[id]
-    for path in sorted(set(pictures) - set(found.values())):
-        problems.append(f"{path}: not in sample_submission.csv; allowed are its images")
-    return found
+    rows = {id: number for number, id in enumerate(_answers(table, problems), start=1)}
+    return in_sample_order(table, rows, named, problems)
 
 
 LAYOUT = Layout(
