@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,23 +41,75 @@ def test_table_that_changes_is_read_again(steel):
     assert np.argwhere(read_truth(dataset, dataset.samples[0], SHAPE)["1"]).tolist() == [[8, 6]]
 
 
+BAD_RUNS = [
+    ("1,1 2 3", r"3 numbers, '1 2 3'; runs are pairs START LENGTH$"),
+    ("1,1 3 2 1", r"run '2 1' overlaps the run '1 3'$"),
+    ("1,4 2 1 9", r"run '4 2' overlaps the run '1 9'$"),
+    ("1,5 1 5 1", r"run '5 1' overlaps the run '5 1'$"),
+    ("1,0 2", r"run '0 2'; starts count from 1, lengths are at least 1$"),
+    ("1,2 0", r"run '2 0'; starts count from 1, lengths are at least 1$"),
+    ("1,x 2", r"'x' in the runs; allowed are whole numbers, START LENGTH \.\.\.$"),
+    ("5,1 2", r"ClassId '5'; allowed are 1, 2, 3, 4$"),
+    ("0,1 2", r"ClassId '0'; allowed are 1, 2, 3, 4$"),
+    (",1 2", r"ClassId ''; allowed are 1, 2, 3, 4$"),
+    ("2,1 1", r"image a\.png, class 2 a second time; allowed is one row$"),
+]
+"""(class and runs, what is said of them) whatever the size of the image."""
+
+PAST_THE_END = [
+    ("1,63 2", r"run '63 2' ends at 64, an image of 9x7 has 63 pixels$"),
+    ("1,64 1", r"run '64 1' ends at 64, an image of 9x7 has 63 pixels$"),
+    ("1,1 1 60 999999999999999", r"run '60 999999999999999' ends at 1000000000000058, an image of 9x7"),
+]
+
+FORMS = {"newer": ("ImageId,ClassId,EncodedPixels", ","), "older": ("ImageId_ClassId,EncodedPixels", "_")}
+
+
+def write_rows(path: Path, form: str, row: str) -> None:
+    """A table whose first row is sound and whose second is `a.png` with the class and the runs of `row`."""
+    header, between = FORMS[form]
+    path.write_text(f"{header}\na.png{between}2,1 1\na.png{between}{row}\n")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("row", "said"), BAD_RUNS + PAST_THE_END)
+def test_bad_rows_name_file_row_and_value(steel, form, row, said):
+    write_rows(steel / "train.csv", form, row)
+    assert len(refused(steel, rf"train\.csv: row 2: {said}")) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("row", "said"), BAD_RUNS + PAST_THE_END)
+def test_bad_rows_of_an_answer_name_file_row_and_value(tmp_path, form, row, said):
+    path = tmp_path / "answer.csv"
+    write_rows(path, form, row)
+    with pytest.raises(SubmissionError, match=rf"answer\.csv: row 2: {said}"):
+        read_answer(path, layout="steel").read("a.png", SHAPE)
+
+
+def test_bad_rows_of_sealed_truth_are_refused(steel):
+    table = steel / "truth" / "test.csv"
+    rows = table.read_text().splitlines()
+    for row, said in [("d.png,1,1 2 3", "3 numbers, '1 2 3'"), ("d.png,1,63 2", "run '63 2' ends at 64")]:
+        table.write_text("\n".join([*rows, row, ""]))
+        refused(steel, rf"truth/test\.csv: row {len(rows)}: {said}", truth=steel / "truth")
+
+
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("text", "said"),
     [
-        ("a.png,1,1 2 3", r"3 numbers, '1 2 3'; runs are pairs START LENGTH$"),
-        ("a.png,1,1 3 2 1", r"run '2 1' overlaps the run '1 3'$"),
-        ("a.png,1,63 2", r"run '63 2' ends at 64, an image of 9x7 has 63 pixels$"),
-        ("a.png,1,x 2", r"'x' in the runs; allowed are whole numbers, START LENGTH \.\.\.$"),
-        ("a.png,5,1 2", r"ClassId '5'; allowed are 1, 2, 3, 4$"),
-        ("a.png,,1 2", r"ClassId ''; allowed are 1, 2, 3, 4$"),
-        ("q.png,1,1 2", r"ImageId 'q\.png'; there is no such image$"),
-        (",1,1 2", r"no ImageId; allowed is the name of an image$"),
+        ("ImageId,ClassId,EncodedPixels\nq.png,1,1 2\n", r"ImageId 'q\.png'; there is no such image$"),
+        ("ImageId,ClassId,EncodedPixels\n,1,1 2\n", r"no ImageId; allowed is the name of an image$"),
+        ("ImageId_ClassId,EncodedPixels\nq.png_1,1 2\n", r"ImageId 'q\.png'; there is no such image$"),
+        (
+            "ImageId_ClassId,EncodedPixels\na.png,1 2\n",
+            r"ImageId_ClassId 'a\.png'; allowed is the name of an image, _ and its class$",
+        ),
     ],
 )
-def test_bad_rows_name_file_row_and_value(steel, row, said):
-    (steel / "train.csv").write_text(f"ImageId,ClassId,EncodedPixels\nb.png,2,1 1\n{row}\n")
-    problems = refused(steel, rf"train\.csv: row 2: {said}")
-    assert len(problems) == 1
+def test_rows_of_no_image_are_refused(steel, text, said):
+    (steel / "train.csv").write_text(text)
+    assert len(refused(steel, rf"train\.csv: row 1: {said}")) == 1
 
 
 def test_every_bad_row_is_listed_once(steel):
@@ -86,16 +139,10 @@ def test_steel_answer_round_trip(tmp_path_factory, planes):
     same({id: found.read(id, SHAPE) for id in ("x.jpg", "y.jpg")}, {"x.jpg": {**none, **planes}, "y.jpg": none})
 
 
-def test_bad_answer_of_steel_is_refused(tmp_path):
+def test_answer_lacks_no_image_and_knows_its_classes(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("ImageId_ClassId,EncodedPixels\nx.jpg_1,1 2 3\n")
-    with pytest.raises(SubmissionError, match=r"a\.csv: row 1: 3 numbers"):
-        read_answer(path, layout="steel")
-    path.write_text("ImageId_ClassId,EncodedPixels\nx.jpg_1,60 9\n")
-    found = read_answer(path, layout="steel")
-    with pytest.raises(SubmissionError, match=r"a\.csv: row 1: run '60 9' ends at 68"):
-        found.read("x.jpg", SHAPE)
+    path.write_text("ImageId_ClassId,EncodedPixels\nx.jpg_1,\n")
     with pytest.raises(SubmissionError, match=r"a\.csv: no row for image y$"):
-        found.read("y", SHAPE)
+        read_answer(path, layout="steel").read("y", SHAPE)
     with pytest.raises(SubmissionError, match="image x: head 'dirt'; the classes are 1, 2, 3, 4"):
         LAYOUTS["steel"].write_answer([("x", {"dirt": NOTHING})], path)
