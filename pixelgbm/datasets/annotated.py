@@ -28,6 +28,7 @@ __all__ = ["Drawing", "Marked", "Part", "Table", "annotated_layout"]
 
 Mask = NDArray[np.bool_]
 
+_METRIC = "macro-f1"
 _SPLITS = ("train", "dev", "val", "valid", "test")
 _NAMES = ("annotations.json", "_annotations.coco.json")
 
@@ -88,7 +89,7 @@ def annotated_layout(name: Kind, *, looks: str, parse: Parse, encode: Encode) ->
     return Layout(
         name=name,
         looks=looks,
-        metric="macro-f1",
+        metric=_METRIC,
         recognise=partial(_recognise, kind=name),
         read=partial(_read, name=name, parse=parse),
         read_pair=make_pair,
@@ -127,7 +128,7 @@ def _read(root: Path, *, name: str, parse: Parse, truth: Path | None = None) -> 
         label = labels.get(picture) or _Label(dict.fromkeys(heads if picture.parent.name == "good" else ()))
         masks = {head: tuple(paths) for head, paths in label.masks.items()}
         samples.append(Sample(id, _split(root, picture), picture, masks=masks, labelled_heads=tuple(label.heads)))
-    return folders.finish(root, name, "macro-f1", tuple(heads), samples, problems)
+    return folders.finish(root, name, _METRIC, tuple(heads), samples, problems)
 
 
 def _read_truth(sample: Sample, shape: tuple[int, int], *, drawings: Callable[[Path], _Drawings]) -> Truth:

@@ -101,7 +101,7 @@ def write_answer(masks: Iterable[tuple[str, Masks]], out: Path, *, data: Path | 
 
 def read_answer(path: Path) -> Answer:
     """Open an answer: its verdicts. Raises SubmissionError for other columns, values other than 0 and 1, doubles."""
-    verdicts = read_flawless(path, _answers)
+    verdicts = {id: is_defect for id, (_, is_defect) in read_flawless(path, _answers).items()}
 
     def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         raise SubmissionError(
@@ -111,12 +111,12 @@ def read_answer(path: Path) -> Answer:
     return Answer(path, LAYOUT.name, frozenset(verdicts), read, verdicts)
 
 
-def _answers(path: Path, problems: list[str]) -> dict[str, bool]:
-    """{ImageId: whether it has a defect} of a table `ImageId, answer`, in its order."""
+def _answers(path: Path, problems: list[str]) -> dict[str, tuple[int, bool]]:
+    """{ImageId: (its row, whether it has a defect)} of a table `ImageId, answer`, in its order."""
     columns, rows = read_table(path)
     if columns != _COLUMNS:
         raise DatasetError(f"{path}: columns {', '.join(columns)}; allowed are {', '.join(_COLUMNS)}")
-    found: dict[str, bool] = {}
+    found: dict[str, tuple[int, bool]] = {}
     for number, row in enumerate(rows, start=1):
         id, answer = row["ImageId"], row["answer"]
         if why := why_not_an_id(id):
@@ -125,7 +125,7 @@ def _answers(path: Path, problems: list[str]) -> dict[str, bool]:
             problems.append(f"{path}: row {number}: ImageId {id!r} a second time; allowed is each once")
         if answer not in ("0", "1"):
             problems.append(f"{path}: row {number}: answer {answer!r}; allowed are 0 (normal) and 1 (defect)")
-        found.setdefault(id, answer == "1")
+        found.setdefault(id, (number, answer == "1"))
     return found
 
 
@@ -136,7 +136,7 @@ def _test_images(root: Path, problems: list[str]) -> dict[str, Path]:
     if not table.is_file():
         return dict(zip(folders.identifiers(root, pictures, problems), pictures, strict=True))
     named = {path.name: path for path in pictures} | {path.stem: path for path in pictures}
-    rows = {id: number for number, id in enumerate(_answers(table, problems), start=1)}
+    rows = {id: number for id, (number, _) in _answers(table, problems).items()}
     return in_sample_order(table, rows, named, problems)
 
 
