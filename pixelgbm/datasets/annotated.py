@@ -125,9 +125,10 @@ def _read(root: Path, *, name: str, parse: Parse, truth: Path | None = None) -> 
                     problems.append(f"{path}: {file_name} is labelled for {head} in another file too")
     samples = []
     for picture, id in zip(pictures, folders.identifiers(root, pictures, problems), strict=True):
-        label = labels.get(picture) or _Label(dict.fromkeys(heads if picture.parent.name == "good" else ()))
+        label = labels[picture]
+        known = tuple(label.heads or (heads if picture.parent.name == "good" else ()))
         masks = {head: tuple(paths) for head, paths in label.masks.items()}
-        samples.append(Sample(id, _split(root, picture), picture, masks=masks, labelled_heads=tuple(label.heads)))
+        samples.append(Sample(id, _split(root, picture), picture, masks=masks, labelled_heads=known))
     return folders.finish(root, name, _METRIC, tuple(heads), samples, problems)
 
 
@@ -178,7 +179,7 @@ def _write(root: Path, labelled: Iterable[Labelled], *, name: str, encode: Encod
         files.write_text(path, encode(entries, tuple(first.masks)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Label:
     """What annotation files say of one image: the heads it is labelled for, the files that mark each of them."""
 
