@@ -127,36 +127,3 @@ def test_numbers_and_names_come_once():
         "c.json: image 2: id 1, file_name 'a.png' a second time; allowed is each once",
         "c.json: category 2: id 4, name 'dent' a second time; allowed is each once",
     ]
-
-
-@pytest.mark.parametrize("text", ["", "{", b"\xff", "[" * 100_000])
-def test_no_json_is_one_line(text):
-    with pytest.raises(DatasetError, match=r"^c\.json: not readable as JSON"):
-        decode_coco(text, where="c.json")
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def places(data, at=()):
-    """The keys on the way to every value of a JSON document."""
-    yield at
-    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
-        yield from places(value, (*at, key))
-
-
-@given(draws=st.data(), value=anything)
-def test_any_value_anywhere_is_read_or_refused_in_one_line(draws, value):
-    document = runs([2, 4]) if value is None else runs("24") if isinstance(value, str) else data()
-    *way, last = draws.draw(st.sampled_from([place for place in places(document) if place]))
-    inner = document
-    for key in way:
-        inner = inner[key]
-    inner[last] = value
-    problems = []
-    decode_coco(json.dumps(document), where="x.json", problems=problems)
-    assert all(line.startswith("x.json: ") and "\n" not in line for line in problems)

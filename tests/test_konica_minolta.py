@@ -8,27 +8,16 @@ import shutil
 import numpy as np
 import pytest
 from small_contest import SHAPE, draw_contest, labelled, mask_of
+from small_layouts import refused
 
 from pixelgbm import formats, images
 from pixelgbm.datasets import LAYOUTS, check_folder, has_truth, konica_minolta, open_dataset, read_pair, read_truth
-from pixelgbm.errors import DatasetError, ImageError
+from pixelgbm.errors import DatasetError
 
 
 @pytest.fixture
 def root(tmp_path):
     return draw_contest(tmp_path / "data")
-
-
-def refused(root, match, **options):
-    """Opening or reading raises one line that matches, and the check lists it."""
-    _, problems = check_folder(root, **options)
-    assert any(re.search(match, line) for line in problems), problems
-    assert all("\n" not in line for line in problems)
-    with pytest.raises((DatasetError, ImageError), match=match):
-        dataset = open_dataset(root, **options)
-        for sample in dataset.samples:
-            read_truth(dataset, sample, read_pair(dataset, sample).test.shape)
-    return problems
 
 
 def test_samples_come_in_the_order_of_the_data(tmp_path):

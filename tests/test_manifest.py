@@ -7,11 +7,12 @@ import re
 import numpy as np
 import polars
 import pytest
+from small_layouts import refused
 
 from pixelgbm import images
 from pixelgbm.datasets import LAYOUTS, Labelled, check_folder, has_truth, open_dataset, read_pair, read_truth
 from pixelgbm.datasets.manifest import write_table
-from pixelgbm.errors import DatasetError, ImageError
+from pixelgbm.errors import DatasetError
 from pixelgbm.records import Pair
 
 SHAPE = (6, 5)
@@ -32,18 +33,6 @@ def root(tmp_path):
 def table(root, text):
     (root / "manifest.csv").write_text(text)
     return root
-
-
-def refused(root, match, **options):
-    """Opening or reading raises one line that matches, and the check lists it."""
-    _, problems = check_folder(root, **options)
-    assert any(re.search(match, line) for line in problems), problems
-    assert all("\n" not in line for line in problems)
-    with pytest.raises((DatasetError, ImageError), match=match):
-        dataset = open_dataset(root, **options)
-        for sample in dataset.samples:
-            read_truth(dataset, sample, read_pair(dataset, sample).test.shape)
-    return problems
 
 
 def test_two_columns_are_enough(root):
@@ -193,7 +182,10 @@ def test_written_folder_is_read_back(tmp_path):
         ("id,image\na/x,pictures/a.png\n", r"row 1: identifier 'a/x' holds a slash"),
         ("id,image,split\nx,pictures/a.png,all\n", r"row 1: split 'all'; allowed is a plain word other than all$"),
         ("id,image,mask\nx,pictures/a.png,reference.png\n", r"reference\.png: holds colours, a mask has one channel"),
-        ("id,image,ignore\nx,pictures/a.png,small.png\n", r"small\.png: 2x2, must be as large as its image \(6x5\)$"),
+        (
+            "id,image,ignore\nx,pictures/a.png,small.png\n",
+            r"small\.png: 2x2, an ignore mask must be as large as its image \(6x5\)$",
+        ),
         (
             "id,image,mask\nx,pictures/a.png,small.png\n",
             r"small\.png: 2x2, a mask must be as large as its image \(6x5\)$",

@@ -10,6 +10,7 @@ import pytest
 
 from pixelgbm import datasets, images, training
 from pixelgbm.config import RunConfig, SamplingConfig
+from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
 from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
@@ -23,7 +24,7 @@ from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
 from pixelgbm.training.survivors import CUTS
 from pixelgbm.training.views import view_reader
-from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest
+from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest, labelled
 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:
@@ -134,6 +135,25 @@ def test_images_of_one_object_share_a_group_even_where_the_group_is_not_said(tmp
     samples = tuple(replace(s, group=None, object_id="one" if s.id in ("1", "8") else None) for s in data.samples)
     groups = training.known_groups(replace(data, samples=samples), workers=1, progress=None)
     assert groups["1"] == groups["8"] != groups["2"]
+
+
+def test_objects_are_the_groups_where_no_group_is_said(tmp_path: Path) -> None:
+    shots = [
+        replace(labelled(k), group=None, object_id=f"part-{k % 4}", view="left" if k < 4 else "right") for k in range(8)
+    ]
+    LAYOUTS["manifest"].write(tmp_path, shots)
+    plan = make_plan(open_dataset(tmp_path), TINY, workers=1, progress=None)
+    assert plan.groups == {shot.id: shot.object_id for shot in shots}
+    assert all(plan.folds[str(k)] == plan.folds[str(k + 4)] for k in range(4))
+    assert set(plan.folds.values()) == {0, 1}
+
+
+def test_an_object_in_two_groups_joins_them(tmp_path: Path) -> None:
+    data = draw_manifest(tmp_path)
+    samples = tuple(replace(s, object_id={"0": "one", "11": "one"}.get(s.id)) for s in data.samples)
+    groups = training.known_groups(replace(data, samples=samples), workers=1, progress=None)
+    assert groups["0"] == groups["1"] == groups["10"] == groups["11"]
+    assert len(set(groups.values())) == len({s.group for s in samples}) - 1
 
 
 def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:

@@ -170,11 +170,14 @@ def _survey(
     try:
         if not root.exists():
             raise DatasetError(f"{root}: no such folder")
-        name = layout or _recognise(root)
-        dataset, problems = LAYOUTS[name].read(root, truth=truth, contest_exclusions=contest_exclusions)
+        row = LAYOUTS[layout or _recognise(root)]
+        if contest_exclusions and not row.has_contest_exclusions:
+            able = ", ".join(name for name, other in LAYOUTS.items() if other.has_contest_exclusions)
+            raise DatasetError(f"{root}: the contest's exclusions belong to the layout {able}, this one is {row.name}")
+        options = {"contest_exclusions": True} if contest_exclusions else {}
+        return row.read(root, truth=truth, **options)
     except OSError as error:
         raise DatasetError(f"{root}: {error.strerror or error}") from error
-    return dataset, problems
 
 
 def _recognise(root: Path) -> str:

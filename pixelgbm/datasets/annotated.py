@@ -1,4 +1,4 @@
-"""What the layouts of annotation files share: where the files lie, their images, and the truth drawn from them.
+"""The layouts of annotation files: where the files lie, their images, and the truth drawn from them.
 
 An annotation file is ROOT/annotations.json, ROOT/annotations/NAME.json, or annotations.json beside the
 images of a folder. The first folder on the way to an image is its split, if it is called as one.
@@ -9,23 +9,26 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
-from pixelgbm.datasets.layout import Labelled, relative_to
+from pixelgbm.datasets.kept import kept
+from pixelgbm.datasets.layout import Labelled, Layout, make_pair, read_bytes, refuse_reference, relative_to, truth_root
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
-__all__ = ["Drawing", "Parse", "Part", "Table", "is_kind", "read_annotated", "read_drawn", "write_annotated"]
+__all__ = ["Drawing", "Marked", "Part", "Table", "annotated_layout"]
 
 Mask = NDArray[np.bool_]
 
+_METRIC = "macro-f1"
 _SPLITS = ("train", "dev", "val", "valid", "test")
 _NAMES = ("annotations.json", "_annotations.coco.json")
 
@@ -55,65 +58,81 @@ class Table:
     drawings: Mapping[str, Drawing]
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An image to be written to an annotation file: its name, {head: (rows, cols) bool}, and (rows, cols)."""
+
+    file_name: str
+    masks: Mapping[str, Mask]
+    shape: tuple[int, int]
+
+
+Kind = Literal["via", "coco"]
+
 Parse = Callable[[bytes, Path, list[str]], Table]
 """(contents, path, problems) -> the table; what is refused goes to problems and is left out."""
 
+Encode = Callable[[Sequence[Marked], Sequence[str]], str]
+"""(images, the heads for which all of them are labelled) -> the contents of the file."""
 
-def is_kind(root: Path, kind: str) -> bool:
-    """Whether a folder holds an annotation file of the kind "via" or "coco". Raises DatasetError for bad JSON."""
-    return any(_kind(path, *_state(path)) == kind for path in _tables_in(root))
+_Drawings = dict[str, list[tuple[str, Drawing]]]
+"""{last part of a file name: [(file name, regions)]}."""
 
 
-def read_annotated(
-    root: Path, *, name: str, metric: str, parse: Parse, truth: Path | None
-) -> tuple[Dataset, list[str]]:
+def annotated_layout(name: Kind, *, looks: str, parse: Parse, encode: Encode) -> Layout:
+    """The layout of annotation files of one kind: `parse` reads the contents of such a file, `encode` makes them."""
+
+    @kept
+    def drawings(path: Path) -> _Drawings:
+        return _by_name(parse(read_bytes(path), path, []))
+
+    return Layout(
+        name=name,
+        looks=looks,
+        metric=_METRIC,
+        recognise=partial(_recognise, kind=name),
+        read=partial(_read, name=name, parse=parse),
+        read_pair=make_pair,
+        read_truth=partial(_read_truth, drawings=drawings),
+        write=partial(_write, name=name, encode=encode),
+    )
+
+
+def _recognise(root: Path, *, kind: Kind) -> bool:
+    """Whether a folder holds an annotation file of a kind. Raises DatasetError for one that is no JSON."""
+    return root.is_dir() and any(_kind(path) == kind for path in _tables_in(root))
+
+
+def _read(root: Path, *, name: str, parse: Parse, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The images by split and path, those in an annotation file labelled for its heads, and every problem.
 
     An image of no annotation file is unknown, but clean where it lies in a folder `good`.
     """
     problems: list[str] = []
-    pictures = folders.list_images(root, problems)
-    for folder in folders.folders_in(root):
-        pictures += folders.list_images(folder, problems, deep=True)
-    pictures.sort(key=lambda path: (_order(_split(root, path)), relative_to(path, root)))
-    index: dict[str, list[Path]] = defaultdict(list)
+    pictures = _pictures_in(root, problems)
+    by_name: dict[str, list[Path]] = defaultdict(list)
     for picture in pictures:
-        index[picture.name].append(picture)
-    tables = _tables_in(root)
-    if not tables:
-        problems.append(f"{root}: no annotation file; allowed is annotations.json, in it or beside the images")
-    masks: dict[Path, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    labelled: dict[Path, dict[str, None]] = defaultdict(dict)
+        by_name[picture.name].append(picture)
     heads: dict[str, None] = {}
-    sources = [(table, root) for table in tables]
-    if truth is not None:
-        sealed = _tables_in(truth) if truth.is_dir() else [truth]
-        if not sealed:
-            raise DatasetError(f"{truth}: no annotation file of sealed truth; allowed is annotations.json")
-        sources += [(table, truth) for table in sealed]
-    for path, base in sources:
-        table = parse(_bytes_of(path), path, problems)
+    labels: dict[Path, _Label] = defaultdict(_Label)
+    for path, base in _sources(root, truth, problems):
+        table = parse(read_bytes(path), path, problems)
         heads.update(dict.fromkeys(table.heads))
         for file_name, drawing in table.drawings.items():
-            meant = _picture_of(file_name, path, base, root, index, problems)
-            if meant is None:
-                continue
-            for head in table.heads:
-                if head in labelled[meant]:
+            meant = _picture_of(file_name, path, base, root, by_name, problems)
+            if meant is not None:
+                for head in labels[meant].add(path, table.heads, drawing):
                     problems.append(f"{path}: {file_name} is labelled for {head} in another file too")
-                labelled[meant][head] = None
-            for part in drawing.parts:
-                if path not in masks[meant][part.head]:
-                    masks[meant][part.head].append(path)
     samples = []
     for picture, id in zip(pictures, folders.identifiers(root, pictures, problems), strict=True):
-        known = tuple(labelled.get(picture, heads if picture.parent.name == "good" else ()))
-        found = {head: tuple(paths) for head, paths in masks.get(picture, {}).items()}
-        samples.append(Sample(id, _split(root, picture), picture, masks=found, labelled_heads=known))
-    return folders.finish(root, name, metric, tuple(heads), samples, problems)
+        label = labels[picture]
+        known = tuple(label.heads or (heads if picture.parent.name == "good" else ()))
+        masks = {head: tuple(paths) for head, paths in label.masks.items()}
+        samples.append(Sample(id, _split(root, picture), picture, masks=masks, labelled_heads=known))
+    return folders.finish(root, name, _METRIC, tuple(heads), samples, problems)
 
 
-def read_drawn(sample: Sample, shape: tuple[int, int], *, parse: Parse) -> Truth:
+def _read_truth(sample: Sample, shape: tuple[int, int], *, drawings: Callable[[Path], _Drawings]) -> Truth:
     """The plane, 0 or 255, of every labelled head.
 
     Raises DatasetError for a region that marks no pixel of the image, and an image of another size than
@@ -121,9 +140,9 @@ def read_drawn(sample: Sample, shape: tuple[int, int], *, parse: Parse) -> Truth
     """
     found: Truth = {head: np.zeros(shape, np.uint8) for head in sample.labelled_heads}
     for path in dict.fromkeys(path for paths in sample.masks.values() for path in paths):
-        drawing = _drawing_of(sample.image, _drawings(path, *_state(path), parse))
+        drawing = _drawing_of(sample.image, drawings(path))
         if drawing.size not in (None, shape):
-            raise DatasetError(f"{sample.image}: {shape[0]}x{shape[1]}, {path} says {_by(drawing.size)}")
+            raise DatasetError(f"{sample.image}: {_by(shape)}, {path} says {_by(drawing.size)}")
         for part in drawing.parts:
             mask = part.draw(shape)
             if not mask.any():
@@ -132,42 +151,69 @@ def read_drawn(sample: Sample, shape: tuple[int, int], *, parse: Parse) -> Truth
     return found
 
 
-def write_annotated(
-    root: Path,
-    labelled: Iterable[Labelled],
-    *,
-    sealed: Path | None,
-    name: str,
-    encode: Callable[[Sequence[tuple[str, Mapping[str, Mask], tuple[int, int]]], Sequence[str]], str],
-) -> None:
+def _write(root: Path, labelled: Iterable[Labelled], *, name: str, encode: Encode, sealed: Path | None = None) -> None:
     """Write SPLIT/ID.png and SPLIT/annotations.json, sealed truth to SEALED/SPLIT/annotations.json. Raises OutputError.
 
-    encode(images, heads): the text of a file from (file name, {head: mask}, shape). Raises DatasetError
-    when the labelled images of one file are not labelled for the same heads.
+    Raises DatasetError when the labelled images of one file are not labelled for the same heads.
     """
-    tables: dict[Path, list[tuple[str, Mapping[str, Mask], tuple[int, int]]]] = {}
+    tables: dict[Path, list[Marked]] = {}
     for item in labelled:
-        if item.pair.reference is not None or item.pair.ignore is not None:
-            raise DatasetError(f"{item.id}: the layout {name} has no place for a reference or an ignore mask")
+        refuse_reference(item, name)
         if item.split not in _SPLITS:
             raise DatasetError(f"{item.id}: split {item.split!r}; allowed are {', '.join(_SPLITS)}")
-        if item.sealed and item.truth and sealed is None:
-            raise DatasetError(f"{item.id}: its truth is sealed, but no folder for sealed truth was named")
         images.write_png(root / item.split / f"{item.id}.png", item.pair.test)
         if item.truth:
-            target = (sealed if item.sealed and sealed is not None else root) / item.split / _NAMES[0]
+            target = truth_root(item, root, sealed) / item.split / _NAMES[0]
             masks = {head: plane >= 128 for head, plane in item.truth.items()}
             rows, cols = item.pair.test.shape[:2]
-            tables.setdefault(target, []).append((f"{item.id}.png", masks, (rows, cols)))
+            tables.setdefault(target, []).append(Marked(f"{item.id}.png", masks, (rows, cols)))
     for path, entries in tables.items():
-        heads = tuple(entries[0][1])
-        for file_name, marked, _ in entries:
-            if marked.keys() != set(heads):
+        first = entries[0]
+        for entry in entries:
+            if entry.masks.keys() != first.masks.keys():
+                got, there = (", ".join(other.masks) for other in (entry, first))
                 raise DatasetError(
-                    f"{path}: {file_name} is labelled for {', '.join(marked)}, {entries[0][0]} for {', '.join(heads)}; "
+                    f"{path}: {entry.file_name} is labelled for {got}, {first.file_name} for {there}; "
                     f"a file of the layout {name} labels all its images for the same, a manifest need not"
                 )
-        files.write_text(path, encode(entries, heads))
+        files.write_text(path, encode(entries, tuple(first.masks)))
+
+
+@dataclass(slots=True)
+class _Label:
+    """What annotation files say of one image: the heads it is labelled for, the files that mark each of them."""
+
+    heads: dict[str, None] = field(default_factory=dict)
+    masks: dict[str, list[Path]] = field(default_factory=dict)
+
+    def add(self, path: Path, heads: Sequence[str], drawing: Drawing) -> list[str]:
+        """Add what a file says; returns the heads for which another file has labelled the image."""
+        twice = [head for head in heads if head in self.heads]
+        self.heads.update(dict.fromkeys(heads))
+        for head in dict.fromkeys(part.head for part in drawing.parts):
+            self.masks.setdefault(head, []).append(path)
+        return twice
+
+
+def _pictures_in(root: Path, problems: list[str]) -> list[Path]:
+    """All images of a folder and of the folders in it, by split and path."""
+    pictures = folders.list_images(root, problems)
+    for folder in folders.folders_in(root):
+        pictures += folders.list_images(folder, problems, deep=True)
+    return sorted(pictures, key=lambda path: (_SPLITS.index(_split(root, path)), relative_to(path, root)))
+
+
+def _sources(root: Path, truth: Path | None, problems: list[str]) -> list[tuple[Path, Path]]:
+    """(annotation file, the folder it is of) of the data folder, then of sealed truth."""
+    own = _tables_in(root)
+    if not own:
+        problems.append(f"{root}: no annotation file; allowed is annotations.json, in it or beside the images")
+    if truth is None:
+        return [(table, root) for table in own]
+    sealed = _tables_in(truth) if truth.is_dir() else [truth]
+    if not sealed:
+        raise DatasetError(f"{truth}: no annotation file of sealed truth; allowed is annotations.json")
+    return [(table, root) for table in own] + [(table, truth) for table in sealed]
 
 
 def _tables_in(root: Path) -> list[Path]:
@@ -181,7 +227,7 @@ def _tables_in(root: Path) -> list[Path]:
 
 
 def _picture_of(
-    file_name: str, table: Path, base: Path, root: Path, index: Mapping[str, list[Path]], problems: list[str]
+    file_name: str, table: Path, base: Path, root: Path, pictures: Mapping[str, list[Path]], problems: list[str]
 ) -> Path | None:
     """The image that a file name means: below the folder of its file, or anywhere if that lies on top."""
     inner = Path(relative_to(table.parent, base))
@@ -189,7 +235,7 @@ def _picture_of(
     wanted = _plain(file_name)
     fitting = [
         path
-        for path in index.get(wanted.rpartition("/")[2], ())
+        for path in pictures.get(wanted.rpartition("/")[2], ())
         if path.is_relative_to(folder) and f"/{relative_to(path, root)}".endswith(f"/{wanted}")
     ]
     if len(fitting) == 1:
@@ -209,62 +255,38 @@ def _split(root: Path, picture: Path) -> str:
     return next((part for part in picture.relative_to(root).parts[:-1] if part in _SPLITS), "train")
 
 
-def _order(split: str) -> int:
-    return _SPLITS.index(split)
+def _by_name(table: Table) -> _Drawings:
+    index: _Drawings = {}
+    for name, drawing in table.drawings.items():
+        plain = _plain(name)
+        index.setdefault(plain.rpartition("/")[2], []).append((plain, drawing))
+    return index
 
 
-def _drawing_of(picture: Path, index: Mapping[str, list[tuple[str, Drawing]]]) -> Drawing:
+def _drawing_of(picture: Path, index: _Drawings) -> Drawing:
     """The regions of an image: the entry whose name ends the path of the image, the longest such name."""
     path = f"/{picture.as_posix()}"
     fitting = [entry for entry in index[picture.name] if path.endswith(f"/{entry[0]}")]
     return max(fitting, key=lambda entry: len(entry[0]))[1]
 
 
-@lru_cache(maxsize=8)
-def _drawings(path: Path, changed: int, size: int, parse: Parse) -> Mapping[str, list[tuple[str, Drawing]]]:
-    """The (file name, regions) of a file by the last part of the name.
-
-    The file is parsed again only when it changed: truth is asked for image by image.
-    """
-    index: dict[str, list[tuple[str, Drawing]]] = {}
-    for name, drawing in parse(_bytes_of(path), path, []).drawings.items():
-        plain = _plain(name)
-        index.setdefault(plain.rpartition("/")[2], []).append((plain, drawing))
-    return index
-
-
 def _plain(file_name: str) -> str:
     return file_name.replace("\\", "/").removeprefix("./")
 
 
-@lru_cache(maxsize=16)
-def _kind(path: Path, changed: int, size: int) -> str:
-    """What kind of annotation file a file is; "" for neither."""
+@partial(kept, files=16)
+def _kind(path: Path) -> Kind | None:
+    """What kind of annotation file a file is; None for neither."""
     try:
-        data = json.loads(_bytes_of(path))
+        data = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(data, dict):
-        return ""
+        return None
     if all(isinstance(data.get(name), list) for name in ("images", "annotations")):
         return "coco"
     entries = [entry for entry in data.values() if isinstance(entry, dict)]
-    return "via" if "_via_img_metadata" in data or any({"filename", "regions"} <= e.keys() for e in entries) else ""
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or error}") from error
-    return state.st_mtime_ns, state.st_size
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or error}") from error
+    return "via" if "_via_img_metadata" in data or any({"filename", "regions"} <= e.keys() for e in entries) else None
 
 
 def _by(shape: tuple[int, int] | None) -> str:

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import images
-from pixelgbm.datasets.layout import Labelled, excluded_in, list_folder, relative_to, why_not_an_id
+from pixelgbm.datasets.layout import (
+    Labelled,
+    check_size,
+    excluded_in,
+    list_folder,
+    refuse_reference,
+    relative_to,
+    why_not_an_id,
+)
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
@@ -26,6 +34,7 @@ __all__ = [
     "list_images",
     "match_masks",
     "only_head",
+    "read_filled_masks",
     "read_hard_plane",
     "read_masks",
 ]
@@ -145,16 +154,21 @@ def read_masks(sample: Sample, shape: tuple[int, int]) -> Truth:
     }
 
 
+def read_filled_masks(sample: Sample, shape: tuple[int, int], *, folder: str) -> Truth:
+    """As `read_masks`; raises DatasetError for a mask that marks nothing though its image lies among the defects."""
+    found = read_masks(sample, shape)
+    if sample.masks and not found[HEAD].any():
+        raise DatasetError(f"{sample.masks[HEAD][0]}: marks nothing, but its image lies in {folder}")
+    return found
+
+
 def read_hard_plane(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """A mask as 0 or 255: any value above 0 is a defect, in a JPEG file, whose values are inexact, 128 and above.
 
     Raises DatasetError for a mask of another size, ImageError for an unreadable one.
     """
     plane = images.read_gray(path)
-    if plane.shape != shape:
-        raise DatasetError(
-            f"{path}: {plane.shape[0]}x{plane.shape[1]}, a mask must be as large as its image ({shape[0]}x{shape[1]})"
-        )
+    check_size(path, plane, shape)
     marked = plane >= 128 if path.suffix.lower() in _LOSSY else plane > 0
     return marked.astype(np.uint8) * np.uint8(255)
 
@@ -164,8 +178,7 @@ def only_head(item: Labelled, layout: str) -> NDArray[np.bool_] | None:
 
     None when it is not labelled. Raises DatasetError for what such a layout has no place for.
     """
-    if item.pair.reference is not None or item.pair.ignore is not None:
-        raise DatasetError(f"{item.id}: the layout {layout} has no place for a reference or an ignore mask")
+    refuse_reference(item, layout)
     if len(item.truth) > 1:
         raise DatasetError(f"{item.id}: the heads {', '.join(item.truth)}; the layout {layout} has room for one")
     return next((plane >= 128 for plane in item.truth.values()), None)

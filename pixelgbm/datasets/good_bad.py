@@ -12,7 +12,7 @@ from pathlib import Path
 from pixelgbm import images
 from pixelgbm.datasets import folders
 from pixelgbm.datasets.folders import HEAD
-from pixelgbm.datasets.layout import Labelled, Layout, make_pair, refuse_contest_exclusions
+from pixelgbm.datasets.layout import Labelled, Layout, make_pair
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
@@ -24,10 +24,8 @@ def recognise(root: Path) -> bool:
     return all((root / name).is_dir() for name in ("good", "bad", "masks"))
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The images of good/, then of bad/, by name, and every problem of the structure."""
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     good, bad = (folders.list_images(root / name, problems) for name in ("good", "bad"))
     found = folders.match_masks(bad, folders.list_images(root / "masks", problems, deep=True), problems)
@@ -43,10 +41,7 @@ def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = Fa
 
 def read_truth(sample: Sample, shape: tuple[int, int]) -> Truth:
     """The plane, 0 or 255. Raises DatasetError for a mask of another size, or one that marks nothing: it is of bad/."""
-    found = folders.read_masks(sample, shape)
-    if sample.masks and not found[HEAD].any():
-        raise DatasetError(f"{sample.masks[HEAD][0]}: marks nothing, but its image lies in bad/")
-    return found
+    return folders.read_filled_masks(sample, shape, folder="bad/")
 
 
 def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = None) -> None:

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from pixelgbm import files, formats, images
 from pixelgbm.datasets.konica_minolta_answer import HEAD, read_answer, write_answer
-from pixelgbm.datasets.layout import Labelled, Layout, excluded_in, list_folder, make_pair
+from pixelgbm.datasets.layout import (
+    Labelled,
+    Layout,
+    check_size,
+    excluded_in,
+    list_folder,
+    make_pair,
+    read_bytes,
+    truth_root,
+)
 from pixelgbm.errors import DatasetError, ImageError
 from pixelgbm.records import Dataset, Pair, Sample, Truth
 
@@ -125,9 +134,7 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         if item.pair.reference is not None:
             images.write_tiff(root / inner / f"{item.id}_ref.tif", item.pair.reference)
         if HEAD in item.truth:
-            if item.sealed and sealed is None:
-                raise DatasetError(f"{item.id}: its truth is sealed, but no folder for sealed truth was named")
-            folder = (sealed if item.sealed and sealed is not None else root) / inner
+            folder = truth_root(item, root, sealed) / inner
             mask = item.truth[HEAD] > 0
             images.write_tiff(folder / f"{item.id}_mask.tif", mask, compress=True)
             if text_masks:
@@ -240,15 +247,9 @@ def _exclusions(root: Path, samples: tuple[Sample, ...], *, contest_exclusions: 
 
 def _read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     if path.suffix.lower() == ".txt":
-        try:
-            return formats.decode_mask_text(path.read_bytes(), shape, where=path)
-        except OSError as error:
-            raise DatasetError(f"{path}: {error.strerror or error}") from error
+        return formats.decode_mask_text(read_bytes(path), shape, where=path)
     mask: NDArray[np.bool_] = images.read_gray(path) > 0
-    if mask.shape != shape:
-        raise DatasetError(
-            f"{path}: {mask.shape[0]}x{mask.shape[1]}, a mask must be as large as its image ({shape[0]}x{shape[1]})"
-        )
+    check_size(path, mask, shape)
     return mask
 
 
@@ -263,4 +264,5 @@ LAYOUT = Layout(
     write=write,
     write_answer=write_answer,
     read_answer=read_answer,
+    has_contest_exclusions=True,
 )

@@ -6,15 +6,16 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import files, formats
-from pixelgbm.datasets.layout import Answer
-from pixelgbm.errors import DatasetError, SubmissionError
+from pixelgbm.datasets.answers import submission_errors
+from pixelgbm.datasets.layout import Answer, Masks
+from pixelgbm.errors import SubmissionError
 
 __all__ = ["HEAD", "read_answer", "write_answer"]
 
@@ -25,9 +26,10 @@ _MEMBER = re.compile(r"(?:^|/)([0-9]+)_mask\.txt$")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
-def write_answer(masks: Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], out: Path) -> None:
+def write_answer(masks: Iterable[tuple[str, Masks]], out: Path, *, data: Path | None = None) -> None:
     """Write the zip of `ID_mask.txt`, one line each, in the order given; the same masks give the same bytes.
 
+    `data` changes nothing: there is no sample.
     Raises SubmissionError for an identifier that is no number, comes twice, or does not have exactly
     one head; OutputError when the file cannot be written.
     """
@@ -84,9 +86,7 @@ def read_answer(path: Path) -> Answer:
             text = archive.read(members[id])
         except _DAMAGE as error:
             raise SubmissionError(f"{where}: damaged ({error})") from error
-        try:
+        with submission_errors():
             return {HEAD: formats.decode_mask_text(text, shape, where=where)}
-        except DatasetError as error:
-            raise SubmissionError(str(error)) from error
 
     return Answer(path, "konica-minolta", frozenset(members), read)

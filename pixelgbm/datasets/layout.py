@@ -1,12 +1,12 @@
-"""What a data layout is, and what all layouts share: identifiers, exclusions, pairs, planes."""
+"""What a data layout is, and what all layouts share: identifiers, exclusions, pairs, where truth is written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,22 @@ __all__ = [
     "Answer",
     "Labelled",
     "Layout",
+    "Masks",
+    "check_size",
     "excluded_in",
     "list_folder",
     "make_pair",
+    "read_bytes",
     "read_ignore",
-    "refuse_contest_exclusions",
+    "refuse_reference",
     "relative_to",
+    "truth_root",
     "why_not_an_id",
 ]
+
+
+Masks = Mapping[str, NDArray[np.bool_]]
+"""{head: (rows, cols) bool} of one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +77,16 @@ class Layout:
 
     looks: by what a folder of this layout is told, in a few words, for messages.
     recognise(root) -> whether the folder looks like this layout.
-    read(root, truth=, contest_exclusions=) -> the data set and every problem of its structure, one
-        line each; no pixels are read. Raises DatasetError when nothing at all can be listed.
+    read(root, truth=) -> the data set and every problem of its structure, one line each; no pixels
+        are read. Raises DatasetError when nothing at all can be listed.
     read_pair(sample) -> Pair. read_truth(sample, shape) -> Truth of the labelled heads.
     write(root, labelled, sealed=) -> None: a data folder of this layout from pixels in memory;
         `sealed` is the root of the sealed truth, needed when anything is sealed.
-    write_answer(masks, out) -> None: an answer file from (id, {head: mask}) in data order.
+    write_answer(masks, out, data=) -> None: an answer file from (id, {head: mask}) in data order, in
+        the form of the sample in the data folder `data`, if one is named and holds one.
     read_answer(path) -> Answer. Both are None where the layout has no answer file.
     metric: the name of the layout's own metric in `metrics.METRICS`.
+    has_contest_exclusions: whether `read` takes contest_exclusions=, the contest's list of wrong references.
     """
 
     name: str
@@ -87,8 +97,9 @@ class Layout:
     read_pair: Callable[[Sample], Pair]
     read_truth: Callable[[Sample, tuple[int, int]], Truth]
     write: Callable[..., None]
-    write_answer: Callable[[Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], Path], None] | None = None
+    write_answer: Callable[..., None] | None = None
     read_answer: Callable[[Path], Answer] | None = None
+    has_contest_exclusions: bool = False
 
 
 def why_not_an_id(text: str) -> str | None:
@@ -133,9 +144,34 @@ def excluded_in(folder: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for line in text.splitlines() for word in line.partition("#")[0].split()))
 
 
-def refuse_contest_exclusions(root: Path, name: str) -> NoReturn:
-    """Raise DatasetError: only the contest's own layout has such a list."""
-    raise DatasetError(f"{root}: the contest's exclusions belong to the layout konica-minolta, this one is {name}")
+def refuse_reference(item: Labelled, layout: str) -> None:
+    """Raise DatasetError for an image to be written with what a layout of images and masks has no place for."""
+    if item.pair.reference is not None or item.pair.ignore is not None:
+        raise DatasetError(f"{item.id}: the layout {layout} has no place for a reference or an ignore mask")
+
+
+def truth_root(item: Labelled, root: Path, sealed: Path | None) -> Path:
+    """The folder below which the truth of an image is written. Raises DatasetError for sealed truth without one."""
+    if not item.sealed:
+        return root
+    if sealed is None:
+        raise DatasetError(f"{item.id}: its truth is sealed, but no folder for sealed truth was named")
+    return sealed
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a file. Raises DatasetError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror or error}") from error
+
+
+def check_size(path: Path, plane: NDArray[Any], shape: tuple[int, int], *, what: str = "a mask") -> None:
+    """Raise DatasetError for a plane that is not as large as its image."""
+    if plane.shape != shape:
+        (rows, cols), got = shape, "x".join(map(str, plane.shape))
+        raise DatasetError(f"{path}: {got}, {what} must be as large as its image ({rows}x{cols})")
 
 
 def make_pair(sample: Sample) -> Pair:
@@ -161,11 +197,7 @@ def read_ignore(sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_] | N
     if sample.ignore is None:
         return None
     ignore: NDArray[np.bool_] = images.read_gray(sample.ignore) > 0
-    if ignore.shape != shape:
-        raise DatasetError(
-            f"{sample.ignore}: {ignore.shape[0]}x{ignore.shape[1]}, "
-            f"must be as large as its image ({shape[0]}x{shape[1]})"
-        )
+    check_size(sample.ignore, ignore, shape, what="an ignore mask")
     return ignore
 
 

@@ -18,10 +18,11 @@ from pixelgbm import files, images
 from pixelgbm.datasets.layout import (
     Labelled,
     Layout,
+    check_size,
     excluded_in,
     list_folder,
     make_pair,
-    refuse_contest_exclusions,
+    truth_root,
     why_not_an_id,
 )
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
@@ -49,13 +50,11 @@ def recognise(root: Path) -> bool:
     return any((root / name).is_file() for name in _NAMES)
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The samples in the order of the rows, and every problem of the table.
 
     `truth` is a folder with a manifest, or such a table, whose mask columns label the images by `id`.
     """
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     table = _table_of(root)
     problems: list[str] = []
     columns, rows = read_table(table)
@@ -104,16 +103,14 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
             if plane is not None:
                 row[name] = f"{name}/{item.id}.png"
                 images.write_png(root / row[name], plane)
-        if item.sealed and item.truth and sealed is None:
-            raise DatasetError(f"{item.id}: its truth is sealed, but no folder for sealed truth was named")
-        target = sealed if item.sealed and sealed is not None else root
+        target = truth_root(item, root, sealed) if item.truth else root
         cells = row if target is root else {"id": item.id}
         for head, plane in item.truth.items():
             cells[_column(head)] = f"masks/{head}/{item.id}.png" if plane.any() else CLEAN
             if plane.any():
                 images.write_png(target / cells[_column(head)], plane)
         rows.append(row)
-        if target is not root and len(cells) > 1:
+        if target is not root:
             hidden.append(cells)
     write_table(root / _NAMES[0], rows)
     if sealed is not None and hidden:
@@ -246,10 +243,7 @@ def _read_plane(paths: tuple[Path, ...], shape: tuple[int, int]) -> NDArray[np.u
         return np.zeros(shape, np.uint8)
     (path,) = paths
     plane = images.read_gray(path)
-    if plane.shape != shape:
-        raise DatasetError(
-            f"{path}: {plane.shape[0]}x{plane.shape[1]}, a mask must be as large as its image ({shape[0]}x{shape[1]})"
-        )
+    check_size(path, plane, shape)
     if plane.max() == 1:
         # Read as probabilities this would be an all but clean image: surely a label image.
         raise DatasetError(f"{path}: its largest value is 1; a mask says 255 where a defect is certain")

@@ -11,8 +11,7 @@ from pathlib import Path
 from pixelgbm import images
 from pixelgbm.datasets import folders
 from pixelgbm.datasets.folders import HEAD
-from pixelgbm.datasets.layout import Labelled, Layout, make_pair, refuse_contest_exclusions
-from pixelgbm.errors import DatasetError
+from pixelgbm.datasets.layout import Labelled, Layout, make_pair, truth_root
 from pixelgbm.records import Dataset, Sample
 
 __all__ = ["LAYOUT"]
@@ -26,10 +25,8 @@ def recognise(root: Path) -> bool:
     return (root / "train").is_dir() and (root / f"train{_MASKS}").is_dir()
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The images of train/, of every other folder with masks, and of test/, and every problem of the structure."""
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     there = {folder.name for folder in folders.folders_in(root)}
     splits = {name for name in there if f"{name}{_MASKS}" in there} | ({"test"} & there)
@@ -58,10 +55,8 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
     for item in labelled:
         mask = folders.only_head(item, LAYOUT.name)
         images.write_png(root / item.split / f"{item.id}.png", item.pair.test)
-        if item.sealed and mask is not None and sealed is None:
-            raise DatasetError(f"{item.id}: its truth is sealed, but no folder for sealed truth was named")
         if mask is not None:
-            target = sealed if item.sealed and sealed is not None else root
+            target = truth_root(item, root, sealed)
             images.write_png(target / f"{item.split}{_MASKS}" / f"{item.id}.png", mask)
 
 

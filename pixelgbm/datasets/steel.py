@@ -8,9 +8,8 @@ An identifier is the name of the file, as in the tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,9 @@ from numpy.typing import NDArray
 
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, refuse_contest_exclusions, why_not_an_id
+from pixelgbm.datasets.answers import in_sample_order, read_flawless, submission_errors, write_rows
+from pixelgbm.datasets.kept import kept
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, Masks, make_pair, refuse_reference, why_not_an_id
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.formats.rle import decode_rle, encode_rle, read_runs
@@ -51,13 +52,11 @@ def recognise(root: Path) -> bool:
     return (root / _TRAIN).is_file() and (root / "train_images").is_dir()
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The train images by name, then the test images in the order of sample_submission.csv, and every problem.
 
     `truth` is a table of the form of train.csv, or a folder with such a test.csv: the truth of the test images.
     """
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     samples = []
     for split, table in (("train", root / _TRAIN), ("test", truth)):
@@ -99,8 +98,7 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
     tests: list[Row] = []
     for item in labelled:
         name = item.id if item.id.lower().endswith(".png") else f"{item.id}.png"
-        if item.pair.reference is not None or item.pair.ignore is not None:
-            raise DatasetError(f"{item.id}: the layout {LAYOUT.name} has no place for a reference or an ignore mask")
+        refuse_reference(item, LAYOUT.name)
         if item.split not in ("train", "test") or item.truth.keys() - set(HEADS):
             raise DatasetError(
                 f"{item.id}: split {item.split}, heads {', '.join(item.truth)}; "
@@ -126,51 +124,51 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         files.write_bytes(root / _SAMPLE, table_bytes(_COLUMNS, sample))
 
 
-def write_answer(masks: Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], out: Path) -> None:
+def write_answer(masks: Iterable[tuple[str, Masks]], out: Path, *, data: Path | None = None) -> None:
     """Write a row for every image and class, in the order given; no runs where nothing is marked.
 
+    The columns are those of sample_submission.csv in the data folder `data`, where there is one of either form.
     Raises SubmissionError for other heads than the classes and for an image that comes twice, OutputError.
     """
-    rows: list[Row] = []
-    done: set[str] = set()
-    for id, heads in masks:
-        if id in done:
-            raise SubmissionError(f"{out}: identifier {id!r} a second time; allowed is each once")
+
+    def rows_of(id: str, heads: Masks) -> list[Row]:
         if strange := heads.keys() - set(HEADS):
             raise SubmissionError(f"{out}: image {id}: head {min(strange)!r}; the classes are {', '.join(HEADS)}")
-        done.add(id)
-        for head in HEADS:
-            runs = encode_rle(heads[head]) if head in heads else ""
-            rows.append({"ImageId": id, "ClassId": head, "EncodedPixels": runs})
-    if not rows:
-        raise SubmissionError(f"{out}: no images to answer")
-    files.write_bytes(out, table_bytes(_COLUMNS, rows))
+        return [
+            {"ImageId": id, "ClassId": head, "ImageId_ClassId": f"{id}_{head}", "EncodedPixels": runs}
+            for head in HEADS
+            for runs in (encode_rle(heads[head]) if head in heads else "",)
+        ]
+
+    write_rows(masks, out, _answer_columns(data), rows_of)
 
 
 def read_answer(path: Path) -> Answer:
     """Open an answer of either form. Raises SubmissionError, naming file, row and value, for what `read` refuses."""
-    problems: list[str] = []
-    try:
-        cells = _read_cells(path, problems)
-    except DatasetError as error:
-        raise SubmissionError(str(error)) from error
-    if problems:
-        raise SubmissionError(problems[0])
+    cells = read_flawless(path, _read_cells)
 
     def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         if id not in cells:
             raise SubmissionError(f"{path}: no row for image {id}")
-        none = _Cell("", "")
-        try:
+        found = cells[id]
+        with submission_errors():
             return {
-                head: decode_rle(cell.runs, shape, where=cell.where)
+                head: decode_rle(found[head].runs, shape, where=found[head].where)
+                if head in found
+                else np.zeros(shape, bool)
                 for head in HEADS
-                for cell in (cells[id].get(head, none),)
             }
-        except DatasetError as error:
-            raise SubmissionError(str(error)) from error
 
     return Answer(path, LAYOUT.name, frozenset(cells), read)
+
+
+def _answer_columns(data: Path | None) -> list[str]:
+    """The columns of the sample of an answer in a data folder; those of the newer form without one."""
+    if data is not None and (data / _SAMPLE).is_file():
+        columns, _ = read_table(data / _SAMPLE)
+        if set(columns) in (set(_COLUMNS), set(_OLDER)):
+            return columns
+    return _COLUMNS
 
 
 def _label(samples: list[Sample], table: Path, problems: list[str]) -> list[Sample]:
@@ -202,13 +200,7 @@ def _as_in_sample(table: Path, pictures: dict[str, Path], problems: list[str]) -
     listed: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         listed.setdefault(row.get("ImageId") or row.get("ImageId_ClassId", "").rpartition("_")[0], number)
-    for name, number in listed.items():
-        if name not in pictures:
-            problems.append(f"{table}: row {number}: ImageId {name!r}; there is no such image")
-    for name in pictures:
-        if name not in listed:
-            problems.append(f"{pictures[name]}: not in {table.name}; allowed are its images")
-    return {name: pictures[name] for name in listed if name in pictures}
+    return in_sample_order(table, listed, pictures, problems)
 
 
 def _read_cells(table: Path, problems: list[str]) -> _Table:
@@ -222,10 +214,12 @@ def _read_cells(table: Path, problems: list[str]) -> _Table:
         where = f"{table}: row {number}"
         if older:
             name, _, head = row["ImageId_ClassId"].rpartition("_")
+            wanted = f"ImageId_ClassId {row['ImageId_ClassId']!r}; allowed is the name of an image, _ and its class"
         else:
             name, head = row["ImageId"], row["ClassId"]
+            wanted = "no ImageId; allowed is the name of an image"
         if not name:
-            problems.append(f"{where}: no ImageId; allowed is the name of an image")
+            problems.append(f"{where}: {wanted}")
             continue
         found = cells.setdefault(name, {})
         if not head and not row["EncodedPixels"] and not older:
@@ -247,17 +241,8 @@ def _allowed() -> str:
     return f"allowed are {', '.join(_COLUMNS)}, or {', '.join(_OLDER)}"
 
 
+@kept
 def _cells_of(table: Path) -> _Table:
-    """The rows of a table, which is read again only when it changed: truth is asked for image by image."""
-    try:
-        state = table.stat()
-    except OSError as error:
-        raise DatasetError(f"{table}: {error.strerror or error}") from error
-    return _kept(table, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=4)
-def _kept(table: Path, changed: int, size: int) -> _Table:
     return _read_cells(table, [])
 
 

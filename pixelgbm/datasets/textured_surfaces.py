@@ -7,7 +7,7 @@ order, and how it names images, is that of test/sample_submission.csv.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pixelgbm import files, images
 from pixelgbm.datasets import folders
+from pixelgbm.datasets.answers import in_sample_order, read_flawless, write_rows
 from pixelgbm.datasets.folders import HEAD
-from pixelgbm.datasets.layout import Answer, Labelled, Layout, make_pair, refuse_contest_exclusions, why_not_an_id
+from pixelgbm.datasets.layout import Answer, Labelled, Layout, Masks, make_pair, why_not_an_id
 from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.records import Dataset, Sample, Truth
@@ -32,10 +33,8 @@ def recognise(root: Path) -> bool:
     return any((root / "train" / name).is_dir() for name in ("defect_images", "normal_images"))
 
 
-def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = False) -> tuple[Dataset, list[str]]:
+def read(root: Path, *, truth: Path | None = None) -> tuple[Dataset, list[str]]:
     """The defect images, the normal ones, then test/images in the order of the sample; every problem."""
-    if contest_exclusions:
-        refuse_contest_exclusions(root, LAYOUT.name)
     problems: list[str] = []
     train = root / "train"
     defect, normal = (folders.list_images(train / name, problems) for name in ("defect_images", "normal_images"))
@@ -60,10 +59,9 @@ def read(root: Path, *, truth: Path | None = None, contest_exclusions: bool = Fa
 
 def read_truth(sample: Sample, shape: tuple[int, int]) -> Truth:
     """The plane, 0 or 255. Raises DatasetError for a mask of another size, or one in train/ that marks nothing."""
-    found = folders.read_masks(sample, shape)
-    if sample.split == "train" and sample.masks and not found[HEAD].any():
-        raise DatasetError(f"{sample.masks[HEAD][0]}: marks nothing, but its image lies in train/defect_images")
-    return found
+    if sample.split == "train":
+        return folders.read_filled_masks(sample, shape, folder="train/defect_images")
+    return folders.read_masks(sample, shape)
 
 
 def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = None) -> None:
@@ -89,27 +87,21 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         files.write_bytes(root / _SAMPLE, table_bytes(_COLUMNS, rows))
 
 
-def write_answer(masks: Iterable[tuple[str, Mapping[str, NDArray[np.bool_]]]], out: Path) -> None:
-    """Write `ImageId,answer` in the order given: 1 where anything is marked. Raises SubmissionError, OutputError."""
-    rows: dict[str, Row] = {}
-    for id, heads in masks:
-        if id in rows:
-            raise SubmissionError(f"{out}: identifier {id!r} a second time; allowed is each once")
-        rows[id] = {"ImageId": id, "answer": str(int(any(mask.any() for mask in heads.values())))}
-    if not rows:
-        raise SubmissionError(f"{out}: no images to answer")
-    files.write_bytes(out, table_bytes(_COLUMNS, list(rows.values())))
+def write_answer(masks: Iterable[tuple[str, Masks]], out: Path, *, data: Path | None = None) -> None:
+    """Write `ImageId,answer` in the order given: 1 where anything is marked. Raises SubmissionError, OutputError.
+
+    `data` changes nothing: samples have one form.
+    """
+
+    def rows_of(id: str, heads: Masks) -> list[Row]:
+        return [{"ImageId": id, "answer": str(int(any(mask.any() for mask in heads.values())))}]
+
+    write_rows(masks, out, _COLUMNS, rows_of)
 
 
 def read_answer(path: Path) -> Answer:
     """Open an answer: its verdicts. Raises SubmissionError for other columns, values other than 0 and 1, doubles."""
-    problems: list[str] = []
-    try:
-        verdicts = _answers(path, problems)
-    except DatasetError as error:
-        raise SubmissionError(str(error)) from error
-    if problems:
-        raise SubmissionError(problems[0])
+    verdicts = {id: is_defect for id, (_, is_defect) in read_flawless(path, _answers).items()}
 
     def read(id: str, shape: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
         raise SubmissionError(
@@ -119,12 +111,12 @@ def read_answer(path: Path) -> Answer:
     return Answer(path, LAYOUT.name, frozenset(verdicts), read, verdicts)
 
 
-def _answers(path: Path, problems: list[str]) -> dict[str, bool]:
-    """{ImageId: whether it has a defect} of a table `ImageId, answer`, in its order."""
+def _answers(path: Path, problems: list[str]) -> dict[str, tuple[int, bool]]:
+    """{ImageId: (its row, whether it has a defect)} of a table `ImageId, answer`, in its order."""
     columns, rows = read_table(path)
     if columns != _COLUMNS:
         raise DatasetError(f"{path}: columns {', '.join(columns)}; allowed are {', '.join(_COLUMNS)}")
-    found: dict[str, bool] = {}
+    found: dict[str, tuple[int, bool]] = {}
     for number, row in enumerate(rows, start=1):
         id, answer = row["ImageId"], row["answer"]
         if why := why_not_an_id(id):
@@ -133,7 +125,7 @@ def _answers(path: Path, problems: list[str]) -> dict[str, bool]:
             problems.append(f"{path}: row {number}: ImageId {id!r} a second time; allowed is each once")
         if answer not in ("0", "1"):
             problems.append(f"{path}: row {number}: answer {answer!r}; allowed are 0 (normal) and 1 (defect)")
-        found.setdefault(id, answer == "1")
+        found.setdefault(id, (number, answer == "1"))
     return found
 
 
@@ -144,15 +136,8 @@ def _test_images(root: Path, problems: list[str]) -> dict[str, Path]:
     if not table.is_file():
         return dict(zip(folders.identifiers(root, pictures, problems), pictures, strict=True))
     named = {path.name: path for path in pictures} | {path.stem: path for path in pictures}
-    found: dict[str, Path] = {}
-    for id in _answers(table, problems):
-        if id not in named:
-            problems.append(f"{table}: ImageId {id!r}; test/images holds no such image")
-            continue
-        found[id] = named[id]
-    for path in sorted(set(pictures) - set(found.values())):
-        problems.append(f"{path}: not in sample_submission.csv; allowed are its images")
-    return found
+    rows = {id: number for id, (number, _) in _answers(table, problems).items()}
+    return in_sample_order(table, rows, named, problems)
 
 
 LAYOUT = Layout(

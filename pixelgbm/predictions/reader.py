@@ -24,7 +24,7 @@ from pixelgbm.predictions.tables import (
     read_json,
     region_of,
 )
-from pixelgbm.records import Region, Verdict
+from pixelgbm.records import Dataset, Region, Verdict
 
 __all__ = ["Predictions", "is_predictions", "read_predictions", "submit"]
 
@@ -120,11 +120,13 @@ def read_predictions(folder: Path | str) -> Predictions:
     raise SubmissionError(f"{path}: damaged (a PRED folder's run.json has ids, samples, failures and digests)")
 
 
-def submit(folder: Path | str, out: Path | str, *, layout: str | None = None) -> int:
+def submit(folder: Path | str, out: Path | str, *, layout: str | None = None, dataset: Dataset | None = None) -> int:
     """Write the answer file of a PRED folder in its own layout or another; returns the number of images.
 
-    An answer needs every image: raises SubmissionError naming the images that failed, or when the
-    layout has no answer file; OutputError when `out` cannot be written.
+    dataset: the images to answer, in its order; their folder may hold a sample whose form the answer
+    takes. None: all of the PRED folder.
+    An answer needs every image: raises SubmissionError naming those that are missing or failed, or when
+    the layout has no answer file; OutputError when `out` cannot be written.
     """
     found = read_predictions(folder)
     name = layout or found.layout
@@ -134,10 +136,17 @@ def submit(folder: Path | str, out: Path | str, *, layout: str | None = None) ->
     if write_answer is None:
         able = ", ".join(n for n, row in LAYOUTS.items() if row.write_answer is not None)
         raise SubmissionError(f"{folder}: the layout {name} has no answer file; these have one: {able}")
-    if found.failures:
-        some = ", ".join(list(found.failures)[:10]) + (", ..." if len(found.failures) > 10 else "")
-        raise SubmissionError(
-            f"{folder}: {len(found.failures)} of {len(found.ids)} images failed ({some}); an answer needs every image"
-        )
-    write_answer(((id, found.masks(id)) for id in found.ids), Path(out))
-    return len(found.ids)
+    wanted = found.ids if dataset is None else tuple(sample.id for sample in dataset.samples)
+    there = set(found.ids)
+    for lacking, how in (
+        ([id for id in wanted if id not in there], "are missing"),
+        ([id for id in wanted if id in found.failures], "failed"),
+    ):
+        if lacking:
+            some = ", ".join(lacking[:10]) + (", ..." if len(lacking) > 10 else "")
+            raise SubmissionError(
+                f"{folder}: {len(lacking)} of {len(wanted)} images {how} ({some}); an answer needs every image"
+            )
+    data = None if dataset is None else dataset.root
+    write_answer(((id, found.masks(id)) for id in wanted), Path(out), data=data)
+    return len(wanted)

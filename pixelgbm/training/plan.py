@@ -129,15 +129,20 @@ def _read(dataset: Dataset, sample: Sample) -> _Read:
 
 
 def _groups(samples: tuple[Sample, ...], read: Mapping[str, _Read]) -> dict[str, str]:
-    """The data's own groups where every sample has one, else groups of images that share a defect pattern."""
-    if all(s.group is not None for s in samples):
-        return {s.id: str(s.group) for s in samples}
-    inferred = infer_groups((s.id, read[s.id].mask()) for s in samples)
-    return _joined(samples, inferred)
+    """The data's own groups where every sample has one, else its objects, else images that share a defect pattern.
+
+    Whatever they are named after, images of one group or of one object are never parted.
+    """
+    groups, objects = ({s.id: getattr(s, name) for s in samples} for name in ("group", "object_id"))
+    if None not in groups.values():
+        return _joined(samples, "group", groups)
+    if None not in objects.values():
+        return _joined(samples, "object", objects)
+    return _joined(samples, "pattern", infer_groups((s.id, read[s.id].mask()) for s in samples))
 
 
-def _joined(samples: tuple[Sample, ...], inferred: Mapping[str, str]) -> dict[str, str]:
-    """Inferred groups, made coarser where a sample's own group or object says that images belong together."""
+def _joined(samples: tuple[Sample, ...], kind: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Groups of a kind by id, made coarser where a sample's own group or object says that images belong together."""
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -148,12 +153,11 @@ def _joined(samples: tuple[Sample, ...], inferred: Mapping[str, str]) -> dict[st
         return key
 
     for sample in samples:
-        own = f"pattern {inferred[sample.id]}"
-        root(own)
-        for kind, value in (("group", sample.group), ("object", sample.object_id)):
+        own = root(f"{kind} {names[sample.id]}")
+        for what, value in (("group", sample.group), ("object", sample.object_id)):
             if value is not None:
-                parent[root(f"{kind} {value}")] = root(own)
-    return {s.id: root(f"pattern {inferred[s.id]}").removeprefix("pattern ") for s in samples}
+                parent[root(f"{what} {value}")] = own
+    return {s.id: root(f"{kind} {names[s.id]}").removeprefix(f"{kind} ") for s in samples}
 
 
 def _check_learnable(
