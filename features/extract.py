@@ -64,9 +64,11 @@ def extract_scene(
     if prior is not None and spec.needs_prior:
         scene = with_prior(scene, prior)
     rows, cols = scene.planes["light"].shape
+    make = np.zeros
     if tiles is None:
+        make = np.empty  # every pixel is written
         tiles = _bands(rows, cols, max(1, workers) if rows > 2 * STRIP or workers > 1 else 1)
-    out = np.zeros((len(spec.table), rows, cols), np.uint8)
+    out = make((len(spec.table), rows, cols), np.uint8)
     todo = _copy_known(known, spec, quantizer, out)
     jobs = [_inside(tile, rows, cols) for tile in tiles]
     if workers > 1 and len(jobs) > 1:
@@ -116,7 +118,7 @@ def strips(
     height, cols = scene.planes["light"].shape
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        out = np.zeros((len(spec.table), bottom - top, cols), np.uint8)
+        out = np.empty((len(spec.table), bottom - top, cols), np.uint8)
         _fill(scene, spec, quantizer, (top, 0, bottom, cols), out, todo, origin=(top, 0))
         yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, measures, quantizer.scales)
 
@@ -206,6 +208,7 @@ def _fill(
     for k in todo:
         column = spec.table[k]
         if (column.reference and covered is None) or (column.colour and not scene.colour):
+            out[k][target] = 0
             continue
         values = column.make(canvas)
         quantizer.plane(k, values if whole else np.ascontiguousarray(values[core]), line)

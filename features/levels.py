@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import FeatureError
 
-__all__ = ["luminance", "to_float"]
+__all__ = ["luminance", "thinned", "to_float"]
 
 Plane = NDArray[np.float32]
+
+ENOUGH = 128
+"""Rows and columns of a square plane whose median is that of a larger one."""
 
 
 def to_float(image: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -28,3 +33,9 @@ def luminance(image: NDArray[np.float32]) -> Plane:
     if image.ndim == 2:
         return image
     return np.ascontiguousarray(np.float32(0.35) * image[..., 0] + np.float32(0.65) * image[..., 1])
+
+
+def thinned(plane: NDArray[Any]) -> NDArray[Any]:
+    """Every k-th row and column of a plane, so that some 16,000 pixels are left: enough for a median."""
+    step = max(1, int(np.sqrt(plane.shape[0] * plane.shape[1]) / ENOUGH))
+    return plane[::step, ::step]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kernels.votes import relight
+from features.kernels.alignment import relight
+from features.levels import thinned
 from features.opencv import sobel
 from features.smoothing import lowered, raised, smooth
 
@@ -65,8 +66,8 @@ def match_focus(test: Plane, reference: Plane) -> tuple[float, float]:
     d_row = sobel(reference, 0)
     d_col = sobel(reference, 1)
     strength = smooth(d_row * d_row + d_col * d_col, 1.5)
-    # A quarter of the edges is enough to tell focus by.
-    edges = strength[::2, ::2] >= np.quantile(strength[::4, ::4], 0.9)
+    edges = thinned(strength)
+    edges = edges >= np.quantile(edges, 0.9)
     best, best_cost = (0.0, 0.0), _clipped(test - reference, edges)
     previous = 0.0
     for sigma in (*FOCUS_STEPS, *FURTHER_STEPS):
@@ -83,5 +84,5 @@ def match_focus(test: Plane, reference: Plane) -> tuple[float, float]:
 
 
 def _clipped(residual: Plane, where: NDArray[np.bool_]) -> float:
-    """where: of every second row and column."""
-    return float(np.minimum(np.abs(residual[::2, ::2][where]), 40).mean())
+    """where: of the thinned residual."""
+    return float(np.minimum(np.abs(thinned(residual)[where]), 40).mean())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.levels import luminance, to_float
+from features.levels import luminance, thinned, to_float
 from features.opencv import highest, lowest
 from features.photometry import match_focus, match_light
 from features.registration import Quality, register
@@ -188,9 +188,9 @@ def _compared(tests: dict[str, Plane], sigma: float, references: dict[str, Plane
 def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> dict[str, Plane]:
     """`joint_test`, `joint_reference`: logarithms of the channels, each weighted by 1 / noise^2 of its ratio."""
     channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
-    seen = covered[::2, ::2]
+    seen = thinned(covered)
     ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
-    noise = [1.4826 * float(np.median(np.abs(smooth(r, 2.0)[::2, ::2][seen]))) + 0.002 for r in ratios]
+    noise = [1.4826 * float(np.median(np.abs(thinned(smooth(r, 2.0))[seen]))) + 0.002 for r in ratios]
     weights = np.array(noise) ** -2.0
     weights /= weights.sum()
     sums = {name: np.zeros_like(planes["ratio"]) for name in ("joint_test", "joint_reference")}
@@ -203,17 +203,17 @@ def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, b
 def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:
     """Image-level numbers, all finite; noise is 1.4826 x the median absolute difference plus a floor.
 
-    Taken from every second row and column, which tells as much.
+    Taken from a grid of pixels, which tells as much.
     """
     light = planes["light"]
     row_step = np.abs(np.diff(light[::2, ::2], axis=0)).mean() if light.shape[0] > 2 else 0.0
     values = dict.fromkeys(MEASURES, 0.0) | {"edge": float(row_step), "level": float(light.mean())}
     if covered is None or quality is None:
         return values | {"noise": 1.0, "ratio_noise": 0.01}
-    seen = covered[::2, ::2]
-    difference, ratio = (np.abs(planes[name][::2, ::2][seen]) for name in ("difference", "ratio"))
-    blurred_ratio = np.abs(smooth(planes["ratio"], 2.0)[::2, ::2][seen])
-    joint = np.abs(smooth(planes["joint"], 2.4)[::2, ::2][seen])
+    seen = thinned(covered)
+    difference, ratio = (np.abs(thinned(planes[name])[seen]) for name in ("difference", "ratio"))
+    blurred_ratio = np.abs(thinned(smooth(planes["ratio"], 2.0))[seen])
+    joint = np.abs(thinned(smooth(planes["joint"], 2.4))[seen])
     return values | {
         "reference": 1.0,
         "correlation": quality.correlation,

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import cv2
 
+from pixelgbm.memory import keep_freed
+
 __all__ = ["ordered_map"]
 
 _Item = TypeVar("_Item")
@@ -33,6 +35,7 @@ def ordered_map(
     to look at.
     """
     cv2.setNumThreads(1)
+    keep_freed()
     if workers <= 1:
         yield from map(function, items)
         return

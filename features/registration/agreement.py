@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.alignment import masked_correlation
 from features.registration.warps import Warp, seen_through
 
 __all__ = ["OUTSTANDING", "correlation", "is_settled", "peak", "score"]
@@ -20,12 +21,7 @@ OUTSTANDING = 3.5
 
 def correlation(a: Plane, b: Plane, covered: NDArray[np.bool_]) -> float:
     """Of the covered pixels of two planes, -1..1; 0 where too few are covered to say."""
-    if int(covered.sum()) < 64:
-        return 0.0
-    x, y = a[covered].astype(np.float64), b[covered].astype(np.float64)
-    x -= x.mean()
-    y -= y.mean()
-    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum() + 1e-12))
+    return float(masked_correlation(np.ascontiguousarray(a), np.ascontiguousarray(b), np.ascontiguousarray(covered)))
 
 
 def score(signature: Plane, other: Plane, warp: Warp) -> float:

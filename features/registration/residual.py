@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kernels.votes import gradient_votes
+from features.kernels.alignment import gradient_votes
+from features.levels import thinned
 from features.opencv import remap
 from features.smoothing import lowered, raised, smooth
 
@@ -31,7 +32,7 @@ def with_residual(signature: Plane, other: Plane, row_map: Plane, col_map: Plane
     votes = np.empty((5, *signature.shape), np.float32)
     for window in WINDOWS:
         warped = remap(other, row_map, col_map)
-        spread = np.float32(1.4826 * float(np.median(np.abs((signature - warped)[::4, ::4]))) + 1e-3)
+        spread = np.float32(1.4826 * float(np.median(np.abs(thinned(signature) - thinned(warped)))) + 1e-3)
         gradient_votes(signature, warped, spread, votes)
         rr, cc, rc, re, ce = (smooth(lowered(vote, HALVINGS), window / 2**HALVINGS) for vote in votes)
         # Where there is no gradient the correction goes to zero instead of to noise.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.levels import luminance
+from features.levels import luminance, thinned
 from features.registration.agreement import OUTSTANDING, correlation, peak
 from features.smoothing import lowered, smooth
 
@@ -62,14 +62,15 @@ def _is_another_scene(laid: Overlay, residual: float, texture: float) -> bool:
     covered = laid.covered
     if covered.mean() < 0.25:
         return True
-    shown = covered[::2, ::2]
-    gains = np.median(np.log((laid.image[::2, ::2][shown] + 4) / (laid.aligned[::2, ::2][shown] + 4)), axis=0)
+    shown = thinned(covered)
+    ratios = (thinned(laid.image)[shown] + 4) / (thinned(laid.aligned)[shown] + 4)
+    gains = np.median(np.log(ratios), axis=0)
     balance = float(np.ptp(gains)) if laid.image.ndim == 3 else 0.0
-    coarse, coarse_other = smooth(luminance(laid.image), 3.0), smooth(luminance(laid.aligned), 3.0)
+    coarse, coarse_other = (thinned(smooth(luminance(image), 3.0)) for image in (laid.image, laid.aligned))
     # Texture counts as structure only where it is worth more than a grey level or so: a dark, faint picture is all
     # noise after normalisation, and its few strong parts still agree in the picture as it is.
-    strong = min(float(p[covered].std()) for p in (coarse, coarse_other)) >= 2.0
-    agrees = correlation(coarse, coarse_other, covered) >= 0.5
+    strong = min(float(p[shown].std()) for p in (coarse, coarse_other)) >= 2.0
+    agrees = correlation(coarse, coarse_other, shown) >= 0.5
     # Residual steps on another scene keep wandering; on two shots of one sheet they settle below a quarter of a pixel.
     unlike = laid.agreement < 0.2 or (laid.agreement < 0.4 and residual > 0.4)
     wandering = laid.agreement < 0.75 and residual > WANDERING

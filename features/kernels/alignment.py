@@ -1,4 +1,4 @@
-"""What each pixel says of a small misalignment, for the residual steps of registration."""
+"""What registration measures of two planes that are laid on each other, and one lit as the other."""
 
 import numpy as np
 from numba import njit
@@ -43,3 +43,34 @@ def relight(reference, gain, offset, image, covered, out):
         for j in range(cols):
             lit = min(max(reference[i, j] * gain[i, j] + offset[i, j], low), high)
             out[i, j] = lit if seen[j] else image[i, j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def masked_correlation(a, b, covered):
+    """Pearson correlation of two planes where `covered`, 0 for fewer than 64 pixels; sums in float64, two passes."""
+    rows, cols = a.shape
+    count = 0
+    mean_a = np.float64(0.0)
+    mean_b = np.float64(0.0)
+    for i in range(rows):
+        for j in range(cols):
+            if covered[i, j]:
+                count += 1
+                mean_a += a[i, j]
+                mean_b += b[i, j]
+    if count < 64:
+        return 0.0
+    mean_a /= count
+    mean_b /= count
+    aa = np.float64(1e-12)
+    bb = np.float64(1e-12)
+    ab = np.float64(0.0)
+    for i in range(rows):
+        for j in range(cols):
+            if covered[i, j]:
+                x = a[i, j] - mean_a
+                y = b[i, j] - mean_b
+                aa += x * x
+                bb += y * y
+                ab += x * y
+    return ab / np.sqrt(aa * bb)
