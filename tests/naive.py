@@ -23,6 +23,16 @@ def double(src, shape):
     return ndimage.map_coordinates(np.asarray(src, float), np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
 
 
+def gradient_votes(image, warped, spread):
+    """Products of gradient and error, weighted by how well a small shift explains the error."""
+    padded = np.pad(np.asarray(warped, float), 1, mode="edge")
+    r, c = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2, (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+    e = np.asarray(image, float) - warped
+    q = e / (spread + 0.7 * np.hypot(r, c))
+    weight = (1 + (q / 1.5) ** 2) ** -2.0
+    return np.stack([weight * r * r, weight * c * c, weight * r * c, weight * r * e, weight * c * e])
+
+
 def even_rows(src, taps):
     full = np.concatenate([taps[:0:-1], taps]).astype(float)
     return ndimage.correlate1d(src.astype(float), full, axis=1, mode=EDGE)

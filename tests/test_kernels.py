@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from features.families.gabor import ORIENTATIONS, _energy, wavelength
 from features.families.measured import line_steps
-from features.kernels import contrast, difference, edges, pyramid, quantise
+from features.kernels import alignment, contrast, difference, edges, pyramid, quantise
 from features.kernels import smooth as passes
 from features.scene import Canvas, Scene
 from features.smoothing import half_gaussian, halvings, reach_of, smooth
@@ -74,6 +74,34 @@ def test_halving_and_doubling_equal_their_twins(shape):
     pyramid.halve(plane, half)
     np.testing.assert_allclose(half, naive.halve(plane), atol=1e-5)
     np.testing.assert_allclose(filled(pyramid.double, half, like=plane), naive.double(half, shape), atol=1e-5)
+
+
+def test_gradient_votes_equal_their_twin(planes):
+    got = filled(
+        alignment.gradient_votes,
+        planes[0],
+        planes[1],
+        np.float32(0.7),
+        like=np.empty((5, *planes[0].shape), np.float32),
+    )
+    np.testing.assert_allclose(got, naive.gradient_votes(planes[0], planes[1], 0.7), rtol=2e-4, atol=1e-3)
+
+
+def test_a_reference_is_relit_where_it_is_covered(planes):
+    reference, gain, offset, image = planes
+    covered = image > 0
+    got = filled(alignment.relight, reference, gain, offset, image, covered, like=reference)
+    np.testing.assert_allclose(got, np.where(covered, np.clip(reference * gain + offset, 0, 255), image), atol=1e-4)
+
+
+def test_masked_correlation_is_pearsons(planes):
+    a, b = planes[0] + 1e4, planes[0] + planes[1]
+    covered = planes[2] > -15
+    got = alignment.masked_correlation(a, b, covered)
+    if covered.sum() < 64:
+        assert got == 0
+    else:
+        assert got == pytest.approx(np.corrcoef(a[covered].astype(float), b[covered].astype(float))[0, 1], abs=1e-9)
 
 
 @pytest.mark.parametrize("radius", [1, 3])
