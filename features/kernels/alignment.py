@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from features.kernels.edges import repeat_ends
+
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def gradient_votes(image, warped, spread, out):
@@ -14,15 +16,16 @@ def gradient_votes(image, warped, spread, out):
     rows, cols = image.shape
     half = np.float32(0.5)
     one = np.float32(1.0)
+    line = np.empty(cols + 2, np.float32)
     for i in range(rows):
         above = warped[max(i - 1, 0)]
         below = warped[min(i + 1, rows - 1)]
-        line = warped[i]
+        repeat_ends(warped[i], 1, line)
         shown = image[i]
         for j in range(cols):
             r = (below[j] - above[j]) * half
-            c = (line[min(j + 1, cols - 1)] - line[max(j - 1, 0)]) * half
-            e = shown[j] - line[j]
+            c = (line[j + 2] - line[j]) * half
+            e = shown[j] - line[j + 1]
             q = e / (spread + np.float32(0.7) * np.sqrt(r * r + c * c)) / np.float32(1.5)
             weight = one / ((one + q * q) * (one + q * q))
             out[0, i, j] = weight * r * r

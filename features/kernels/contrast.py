@@ -11,13 +11,14 @@ def gradient_magnitude(src, out):
     """out = sqrt(dr^2 + dc^2) with central differences (src[i + 1] - src[i - 1]) / 2, edges repeated."""
     rows, cols = src.shape
     half = np.float32(0.5)
+    line = np.empty(cols + 2, np.float32)
     for i in range(rows):
         above = src[max(i - 1, 0)]
         below = src[min(i + 1, rows - 1)]
-        line = src[i]
+        repeat_ends(src[i], 1, line)
         for j in range(cols):
             dr = (below[j] - above[j]) * half
-            dc = (line[min(j + 1, cols - 1)] - line[max(j - 1, 0)]) * half
+            dc = (line[j + 2] - line[j]) * half
             out[i, j] = np.sqrt(dr * dr + dc * dc)
 
 
@@ -32,16 +33,17 @@ def hessian_eigenvalues(src, scale, smaller, larger):
     half = np.float32(0.5)
     quarter = np.float32(0.25)
     two = np.float32(2.0)
+    above = np.empty(cols + 2, np.float32)
+    line = np.empty(cols + 2, np.float32)
+    below = np.empty(cols + 2, np.float32)
     for i in range(rows):
-        above = src[max(i - 1, 0)]
-        below = src[min(i + 1, rows - 1)]
-        line = src[i]
+        repeat_ends(src[max(i - 1, 0)], 1, above)
+        repeat_ends(src[i], 1, line)
+        repeat_ends(src[min(i + 1, rows - 1)], 1, below)
         for j in range(cols):
-            left = max(j - 1, 0)
-            right = min(j + 1, cols - 1)
-            rr = above[j] - two * line[j] + below[j]
-            cc = line[left] - two * line[j] + line[right]
-            rc = (below[right] - below[left] - above[right] + above[left]) * quarter
+            rr = above[j + 1] - two * line[j + 1] + below[j + 1]
+            cc = line[j] - two * line[j + 1] + line[j + 2]
+            rc = (below[j + 2] - below[j] - above[j + 2] + above[j]) * quarter
             mean = (rr + cc) * half
             gap = (rr - cc) * half
             spread = np.sqrt(gap * gap + rc * rc)

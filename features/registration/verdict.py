@@ -97,7 +97,7 @@ def _is_contradicted(laid: Overlay) -> bool:
 
 def _structure(light: Plane) -> float:
     """Median size of what lies between 3 and 12 px, against what lies below 1 px; 0 where it is below half a level."""
-    coarse = (smooth(light, 3.0) - smooth(light, 12.0))[::2, ::2]
-    fine = (light - smooth(light, 0.8))[::2, ::2]
+    coarse = thinned(smooth(light, 3.0)) - thinned(smooth(light, 12.0))
+    fine = thinned(light) - thinned(smooth(light, 0.8))
     medians = [1.4826 * float(np.median(np.abs(p - np.median(p)))) for p in (coarse, fine)]
     return medians[0] / max(medians[1], 0.3) if medians[0] >= 0.5 else 0.0
