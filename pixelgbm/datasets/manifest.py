@@ -28,7 +28,7 @@ from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
-__all__ = ["CLEAN", "HEAD", "LAYOUT"]
+__all__ = ["CLEAN", "HEAD", "LAYOUT", "column_of", "write_table"]
 
 HEAD = "defect"
 """The head that the plain column `mask` labels."""
@@ -109,9 +109,9 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         target = sealed if item.sealed and sealed is not None else root
         cells = row if target is root else {"id": item.id}
         for head, plane in item.truth.items():
-            cells[_column(head)] = f"masks/{head}/{item.id}.png" if plane.any() else CLEAN
+            cells[column_of(head)] = f"masks/{head}/{item.id}.png" if plane.any() else CLEAN
             if plane.any():
-                images.write_png(target / cells[_column(head)], plane)
+                images.write_png(target / cells[column_of(head)], plane)
         rows.append(row)
         if target is not root and len(cells) > 1:
             hidden.append(cells)
@@ -127,7 +127,8 @@ def write_table(path: Path, rows: list[Row]) -> None:
     files.write_bytes(path, table_bytes(columns, rows))
 
 
-def _column(head: str) -> str:
+def column_of(head: str) -> str:
+    """The column that labels a head."""
     return "mask" if head == HEAD else f"mask:{head}"
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.synth.fields import Plane, blur, smooth_field
+from pixelgbm.synth.fields import Plane, smooth_field
 from pixelgbm.synth.halftone import Press, print_tone
 from pixelgbm.synth.lighting import add_noise, illumination
 from pixelgbm.synth.sheets import SHEET

@@ -41,7 +41,7 @@ def make_shot(rng: np.random.Generator, *, unevenness: float, noise: float) -> S
 
 
 def shoot(rng: np.random.Generator, tone: Plane, shot: Shot) -> NDArray[np.uint8]:
-    """The picture of a surface: `tone` (rows, cols) or (rows, cols, 3), grey levels / 255, under the light of `shot`."""
+    """The picture of `tone` (rows, cols) or (rows, cols, 3), grey levels / 255, under the light of `shot`."""
     light = blur(tone, shot.focus)
     shade = shot.gain * illumination(rng, tone.shape[:2], slope=shot.slope, fall=shot.fall, field=shot.field)
     levels = np.asarray(light * (shade if tone.ndim == 2 else shade[..., None]) * np.float32(255), np.float32)

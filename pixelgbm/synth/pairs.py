@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,12 +14,26 @@ from numpy.typing import NDArray
 from pixelgbm import files, formats, images
 from pixelgbm.synth import assets, dirt
 from pixelgbm.synth.capture import Print, develop, expose, make_camera, make_pose
+from pixelgbm.synth.drawn import chosen
 from pixelgbm.synth.fields import generator, noise
 from pixelgbm.synth.halftone import make_press, separate
 from pixelgbm.synth.sheets import SHEET, draw_sheet
 from pixelgbm.synth.soiling import soil
+from pixelgbm.synth.writing import Progress, write_csv
+from pixelgbm.threads import ordered_map
 
-__all__ = ["CLEAN_SHARES", "IMAGE", "REFERENCE", "SEALED", "Job", "Record", "draw_pair", "plan", "write_pair"]
+__all__ = [
+    "CLEAN_SHARES",
+    "IMAGE",
+    "REFERENCE",
+    "SEALED",
+    "Job",
+    "Record",
+    "draw_pair",
+    "plan",
+    "write_pair",
+    "write_set",
+]
 
 IMAGE, REFERENCE = 390, 500
 SEALED = ("test",)
@@ -97,10 +112,10 @@ def plan(counts: Mapping[str, int], *, clean_share: float | None, seed: int) -> 
         rng = generator(seed, "plan", split)
         patterns: _Deck[int] = _Deck(rng, tuple(dirt.PATTERNS[split]))
         faces, photographs = _Deck(rng, assets.FACES[split]), _Deck(rng, assets.PHOTOGRAPHS[split])
-        wrong = iter(_chosen(rng, count, _WRONG_SHARE))
+        wrong = iter(chosen(rng, count, _WRONG_SHARE))
         for level, size in _level_sizes(count).items():
             for index, clean in enumerate(
-                _chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)
+                chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)
             ):
                 source = ""
                 if level == 2:
@@ -172,6 +187,21 @@ def write_pair(out: Path, job: Job) -> Record:
     return record
 
 
+def write_set(folder: Path, jobs: Sequence[Job], workers: int, progress: Progress | None) -> None:
+    """Draw all pairs into `folder`, their records to truth/pairs.csv, the wrong ones' numbers to excluded.txt."""
+    with files.output_errors(folder):
+        for job, where in product(jobs, ("folder", "mask_folder")):
+            (folder / getattr(job, where)).mkdir(parents=True, exist_ok=True)
+    records = []
+    for record in ordered_map(lambda job: write_pair(folder, job), jobs, workers=workers):
+        records.append(record)
+        if progress is not None:
+            progress(len(records), len(jobs), "drawing pairs")
+    records.sort(key=lambda record: record.id)
+    write_csv(folder / "truth" / "pairs.csv", Record.columns(), (record.values() for record in records))
+    files.write_text(folder / "excluded.txt", "".join(f"{r.id}\n" for r in records if r.wrong_reference))
+
+
 def _print(rng: np.random.Generator, job: Job) -> Print:
     sheet = draw_sheet(rng, job.level, job.source)
     press = make_press(rng)
@@ -183,12 +213,6 @@ def _level_sizes(count: int) -> dict[int, int]:
     """How many of `count` pairs each level gets."""
     first, second = (round(count * _LEVEL_SHARES[level]) for level in (1, 2))
     return {1: first, 2: second, 3: count - first - second}
-
-
-def _chosen(rng: np.random.Generator, count: int, share: float) -> list[bool]:
-    """`share` of `count` places, to the nearest whole number, chosen at random."""
-    chosen = np.arange(count) < round(count * share)
-    return [bool(c) for c in rng.permutation(chosen)]
 
 
 class _Deck(Generic[_Card]):

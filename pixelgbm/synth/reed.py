@@ -97,7 +97,7 @@ def _add_node(rng: np.random.Generator, tone: Plane, node: int) -> None:
 
 
 def add_flaw(rng: np.random.Generator, reed: Reed, head: str) -> Flaw:
-    """Lay a flaw of the kind `head` on the skin; its alpha is a plane of the skin. Fraying also eats the straw's end."""
+    """Lay a flaw of the kind `head` on the skin, its alpha a plane of the skin; fraying also eats the straw's end."""
     if head == "fraying":
         return _fray(rng, reed)
     # Drawn half way round, then rolled to its place: the skin closes on itself.
@@ -107,15 +107,15 @@ def add_flaw(rng: np.random.Generator, reed: Reed, head: str) -> Flaw:
     delta = -reed.tone * alpha[..., None]
     if head == "crack":  # one lip stands up and catches the light
         delta += reed.tone * np.roll(alpha, 3, axis=0)[..., None] * np.float32(0.25)
-        return lay(rng, reed.tone, head, alpha, delta, signal=(40, 90), levels=(13, 80))
+        return lay(rng, reed.tone, head, alpha, delta, signal=(70, 150), levels=(22, 95))
     if head == "hole":
         delta += reed.tone * np.clip(blur(alpha, 2.0) - alpha, 0, 1)[..., None] * np.float32(0.3)
-        return lay(rng, reed.tone, head, alpha, delta, signal=(60, 110), levels=(18, 95), most=0.8)
+        return lay(rng, reed.tone, head, alpha, delta, signal=(90, 180), levels=(28, 100), most=0.8)
     if head == "stain":
         delta *= np.array([0.8, 1.0, 1.1], np.float32) * np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
         return lay(rng, reed.tone, head, alpha, delta, signal=(60, 150), levels=(11, 60))
     delta *= _TINTS[int(rng.integers(len(_TINTS)))]
-    return lay(rng, reed.tone, head, alpha, delta, signal=(60, 400), levels=(14, 34))
+    return lay(rng, reed.tone, head, alpha, delta, signal=(350, 1000), levels=(13, 34))
 
 
 def _crack(rng: np.random.Generator, box: Box) -> Plane:

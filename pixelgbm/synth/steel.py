@@ -39,7 +39,7 @@ class Job:
 
 def plan(counts: Mapping[str, int], *, seed: int, clean_share: float) -> list[Job]:
     """Every image; the classes have their exact shares of the images with a defect, to the nearest whole number."""
-    jobs = []
+    jobs: list[Job] = []
     numbers = generator(seed, "steel", "numbers").permutation(10 * sum(counts.values()))
     for split, count in counts.items():
         rng = generator(seed, "steel", "plan", split)
@@ -69,7 +69,9 @@ def draw(job: Job) -> tuple[Drawn, ...]:
     light = _bands(rng)
     tone *= light
     tone = _cut_margins(rng, tone, left, right)
-    shot = Shot(focus=rng.uniform(0.5, 0.9), gain=1.0, slope=(rng.normal(0, 0.08), 0.0), fall=0.0, field=(0.02, 6), noise=1.8)
+    shot = Shot(
+        focus=rng.uniform(0.5, 0.9), gain=1.0, slope=(rng.normal(0, 0.08), 0.0), fall=0.0, field=(0.02, 6), noise=1.8
+    )
     picture = shoot(rng, tone, shot)
     steel = np.zeros(SHAPE, bool)
     steel[:, left:right] = True
@@ -95,7 +97,11 @@ def _strip(rng: np.random.Generator) -> Plane:
         period, first = rng.uniform(90, 260), rng.uniform(0, 200)
         cols = np.arange(SHAPE[1], dtype=np.float32)
         marks = np.exp(-np.square((np.mod(cols - first, period) - period / 2) / rng.uniform(4, 12)))
-        tone += np.float32(rng.normal(0, 0.035)) * marks.astype(np.float32) * (1 + streaks(rng, SHAPE, pitch=(30, 90), rms=0.5))
+        tone += (
+            np.float32(rng.normal(0, 0.035))
+            * marks.astype(np.float32)
+            * (1 + streaks(rng, SHAPE, pitch=(30, 90), rms=0.5))
+        )
     return np.asarray(np.float32(level) * (1 + tone), np.float32)
 
 
@@ -185,7 +191,7 @@ def _scratches(rng: np.random.Generator, tone: Plane, box: Box) -> list[Flaw]:
                 width=rng.uniform(1.0, 2.4),
                 pieces=int(rng.integers(1, 4)),
                 bend=rng.uniform(0.2, 1.5),
-                fade=0.8,
+                fade=0.6,
             )
             cover = np.maximum(cover, stroke)
             strokes += np.float32(rng.choice((-1.0, 0.8)) * rng.uniform(0.5, 1.0)) * stroke
@@ -200,7 +206,9 @@ def _patch(rng: np.random.Generator, tone: Plane, box: Box) -> list[Flaw]:
     for _ in range(int(rng.integers(1, 3))):
         radii = (rng.uniform(14, 70), rng.uniform(25, 120))
         alpha = blot(rng, SHAPE, middle=within(rng, box), radii=radii, soft=0.25, ragged=rng.uniform(0.15, 0.35))
-        inner = streaks(rng, SHAPE, pitch=(3, 25), rms=0.8) + fractal_field(rng, SHAPE, coarsest=9, octaves=2) * np.float32(0.5)
+        inner = streaks(rng, SHAPE, pitch=(3, 25), rms=0.8) + fractal_field(
+            rng, SHAPE, coarsest=9, octaves=2
+        ) * np.float32(0.5)
         rim = np.clip(alpha - blur(np.roll(alpha, 3, axis=0), 2.5), 0, 1)
         body = alpha * (np.float32(rng.choice((-0.6, 0.5))) + np.float32(0.6) * inner)
         found.append(lay(rng, tone, _NAMES["4"], alpha, tone * (body - 2 * rim), signal=(150, 400), levels=(5, 30)))

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixelgbm.synth.fields import Plane, blur, fractal_field, noise, smooth_field, soft_step, streaks
 from pixelgbm.synth.flaws import relief
@@ -98,11 +97,18 @@ def stone(style: np.random.Generator, rng: np.random.Generator, shape: tuple[int
     tone = tone + (minerals[2] - tone) * smoky
     mica = soft_step(third + np.float32(0.35) * fractal_field(rng, shape, coarsest=4, octaves=2), 1.9, 0.5)[..., None]
     tone = tone * (1 - np.float32(style.uniform(0.45, 0.6)) * mica)
-    cloud = 1 + np.float32(0.05) * fractal_field(rng, shape, coarsest=8, octaves=3) + noise(rng, shape, sigma=0.7) * np.float32(0.02)
+    cloud = (
+        1
+        + np.float32(0.05) * fractal_field(rng, shape, coarsest=8, octaves=3)
+        + noise(rng, shape, sigma=0.7) * np.float32(0.02)
+    )
     return Surface(np.asarray(tone * cloud[..., None], np.float32))
 
 
-SURFACES: dict[
-    str, Callable[[np.random.Generator, np.random.Generator, tuple[int, int]], Surface]
-] = {"woven": woven, "brushed": brushed, "cast": cast, "stone": stone}
+SURFACES: dict[str, Callable[[np.random.Generator, np.random.Generator, tuple[int, int]], Surface]] = {
+    "woven": woven,
+    "brushed": brushed,
+    "cast": cast,
+    "stone": stone,
+}
 """The materials by name."""

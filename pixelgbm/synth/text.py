@@ -97,7 +97,7 @@ def _scratch(rng: np.random.Generator) -> Plane:
         width=rng.uniform(0.8, 1.9),
         pieces=int(rng.integers(1, 6)),
         bend=rng.uniform(0.1, 1.2),
-        fade=0.65,
+        fade=0.55,
     )
 
 

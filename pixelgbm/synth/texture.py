@@ -9,10 +9,10 @@ import numpy as np
 
 from pixelgbm.datasets import Labelled
 from pixelgbm.records import Pair
-from pixelgbm.synth import dirt_shapes, flaws
-from pixelgbm.synth.drawn import Drawn, chosen, hard_plane, records_of
+from pixelgbm.synth import dirt_shapes
+from pixelgbm.synth.drawn import Drawn, hard_plane, records_of
 from pixelgbm.synth.fields import Plane, blur, generator, soft_step
-from pixelgbm.synth.flaws import CUT, Flaw, dent, lay, line, place, relief, within
+from pixelgbm.synth.flaws import Flaw, dent, lay, line, place, relief, within
 from pixelgbm.synth.lighting import make_shot, shoot
 from pixelgbm.synth.surfaces import SURFACES, Surface
 
@@ -29,7 +29,6 @@ _KINDS = {  # which flaws a material has, the likeliest first
 _SIGNAL = (26.0, 60.0)  # of what can just be told from the surface; a trained eye needs about 10
 _LEVELS = (5.0, 60.0)
 _BOX = (24, 24, SHAPE[0] - 24, SHAPE[1] - 24)
-_Drawer = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +138,12 @@ def _missing_thread(rng: np.random.Generator, surface: Surface) -> list[Flaw]:
     if surface.threads is None or surface.under is None:
         raise ValueError("only a woven surface has threads to miss")
     row, col = within(rng, _BOX)
-    number = np.rint(surface.threads[row, col])
-    off = np.abs(surface.threads - number - (0.5 if rng.random() < 0.25 else 0.0))
+    two = rng.random() < 0.25
+    number = np.rint(surface.threads[row, col]) + np.float32(0.5 if two else 0.0)
+    off = np.abs(surface.threads - number)
     half = rng.uniform(18, 75)
     ends = np.abs(np.arange(SHAPE[0], dtype=np.float32) - np.float32(row))[:, None]
-    wide = np.float32(0.95 if number != np.rint(number) else 0.5)
-    alpha = (1 - soft_step(off, wide, 0.3)) * (1 - soft_step(ends, half, 6.0))
+    alpha = (1 - soft_step(off, 1.0 if two else 0.5, 0.3)) * (1 - soft_step(ends, half, 6.0))
     delta = alpha * (surface.under - surface.tone)
     return [lay(rng, surface.tone, "missing thread", alpha, delta, signal=(60, 130), levels=(4, 60), most=1.0)]
 
