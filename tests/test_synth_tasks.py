@@ -15,6 +15,7 @@ from pixelgbm.errors import ConfigError, OutputError
 from pixelgbm.synth import annotators, reed, steel, straws, text, texture
 from pixelgbm.synth.fields import generator
 from pixelgbm.synth.flaws import Flaw, blot, lay, line
+from pixelgbm.synth.planning import Deck
 
 SETS = {
     "texture": {"task": "texture", "train": 10, "test": 6, "defects": 6},
@@ -248,6 +249,15 @@ def test_heads_are_labelled_equally_often():
     assert len({heads for job in jobs for heads in job.heads}) > 10
 
 
+def test_a_deck_deals_different_cards_and_each_equally_often():
+    deck = Deck(generator("deck"), tuple("abcde"))
+    hands = [deck.deal(1 + k % 4) for k in range(40)]
+    assert all(list(hand) == sorted(set(hand)) for hand in hands)
+    assert [len(hand) for hand in hands] == [1 + k % 4 for k in range(40)]
+    dealt = "".join("".join(hand) for hand in hands)
+    assert {dealt.count(card) for card in "abcde"} == {20}
+
+
 def test_only_the_vague_head_has_soft_masks():
     job = straws.Job("a", 1, "test", 0, ("stain", straws.SOFT), (reed.HEADS,) * 3, 0)
     planes = [drawn.labelled.truth for drawn in straws.draw(job)]
@@ -356,6 +366,7 @@ def test_a_line_in_pieces_lies_on_one_line():
         ({"task": "texture", "train": 4}, "defects=30, allowed are 0 to 4"),
         ({"task": "straws", "train": 0, "annotators": 2}, "annotators=2 mark the split train, but train=0"),
         ({"task": "straws", "annotators": 99}, "annotators=99, allowed are 0 to 20"),
+        ({"task": "steel", "train": 0}, "train=0, the layout steel needs at least 1"),
         ({"task": "text", "surface": "wood"}, "unknown surface 'wood'; known: text, metal"),
         ({"task": "steel", "train": 0, "test": 0}, "train and test are all 0; at least one of the images is needed"),
     ],

@@ -100,6 +100,8 @@ def _counts(task: str, row: Task, given: Mapping[str, int | None]) -> dict[str, 
     if not any(counts.values()):
         *first, last = counts
         raise ConfigError(f"synth: {', '.join(first)} and {last} are all 0; at least one of the {row.unit} is needed")
+    if counts["train"] < row.least_train:
+        raise ConfigError(f"synth: train={counts['train']}, the layout {row.layout} needs at least {row.least_train}")
     return counts
 
 

@@ -12,7 +12,7 @@ from pixelgbm.datasets import Labelled
 from pixelgbm.records import Truth
 from pixelgbm.synth.flaws import Flaw
 
-__all__ = ["Drawn", "FlawRecord", "chosen", "hard_plane", "records_of"]
+__all__ = ["Drawn", "FlawRecord", "hard_plane", "records_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,3 @@ def hard_plane(flaws: Sequence[Flaw], shape: tuple[int, int]) -> NDArray[np.uint
     for flaw in flaws:
         plane[flaw.mask] = 255
     return plane
-
-
-def chosen(rng: np.random.Generator, count: int, share: float) -> list[bool]:
-    """`share` of `count` places, to the nearest whole number, chosen at random."""
-    return [bool(c) for c in rng.permutation(np.arange(count) < round(count * share))]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from pixelgbm import files, formats, images
 from pixelgbm.synth import assets, dirt
 from pixelgbm.synth.capture import Print, develop, expose, make_camera, make_pose
-from pixelgbm.synth.drawn import chosen
 from pixelgbm.synth.fields import generator, noise
 from pixelgbm.synth.halftone import make_press, separate
+from pixelgbm.synth.planning import Deck, chosen
 from pixelgbm.synth.sheets import SHEET, draw_sheet
 from pixelgbm.synth.soiling import soil
 from pixelgbm.synth.writing import Progress, write_csv
@@ -42,7 +41,6 @@ SEALED = ("test",)
 CLEAN_SHARES = {1: 0.402, 2: 0.361, 3: 0.288}
 _LEVEL_SHARES = {1: 0.182, 2: 0.363, 3: 0.455}
 _WRONG_SHARE = 0.01
-_Card = TypeVar("_Card")
 _TEXTURE_SHARE = 0.35  # of the sheets of level 3 show no photograph but a texture
 
 
@@ -110,8 +108,8 @@ def plan(counts: Mapping[str, int], *, clean_share: float | None, seed: int) -> 
     jobs: list[Job] = []
     for split, count in counts.items():
         rng = generator(seed, "plan", split)
-        patterns: _Deck[int] = _Deck(rng, tuple(dirt.PATTERNS[split]))
-        faces, photographs = _Deck(rng, assets.FACES[split]), _Deck(rng, assets.PHOTOGRAPHS[split])
+        patterns: Deck[int] = Deck(rng, tuple(dirt.PATTERNS[split]))
+        faces, photographs = Deck(rng, assets.FACES[split]), Deck(rng, assets.PHOTOGRAPHS[split])
         wrong = iter(chosen(rng, count, _WRONG_SHARE))
         for level, size in _level_sizes(count).items():
             for index, clean in enumerate(
@@ -213,16 +211,3 @@ def _level_sizes(count: int) -> dict[int, int]:
     """How many of `count` pairs each level gets."""
     first, second = (round(count * _LEVEL_SHARES[level]) for level in (1, 2))
     return {1: first, 2: second, 3: count - first - second}
-
-
-class _Deck(Generic[_Card]):
-    """Cards dealt in random order, shuffled again when all are dealt, so that each comes equally often."""
-
-    def __init__(self, rng: np.random.Generator, cards: tuple[_Card, ...]) -> None:
-        self._rng, self._cards = rng, cards
-        self._left: list[_Card] = []
-
-    def draw(self) -> _Card:
-        if not self._left:
-            self._left = [self._cards[k] for k in self._rng.permutation(len(self._cards))]
-        return self._left.pop()

@@ -9,10 +9,11 @@ import numpy as np
 
 from pixelgbm.datasets import Labelled
 from pixelgbm.records import Pair
-from pixelgbm.synth.drawn import Drawn, chosen, hard_plane, records_of
+from pixelgbm.synth.drawn import Drawn, hard_plane, records_of
 from pixelgbm.synth.fields import Plane, blur, fractal_field, generator, noise, soft_step, streaks
 from pixelgbm.synth.flaws import CUT, Box, Flaw, blot, lay, line, within
 from pixelgbm.synth.lighting import Shot, shoot
+from pixelgbm.synth.planning import chosen
 
 __all__ = ["CLASSES", "SHAPE", "Job", "draw", "plan"]
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pixelgbm.datasets import Labelled
 from pixelgbm.records import Pair
 from pixelgbm.synth.annotators import hire, mark
-from pixelgbm.synth.drawn import Drawn, chosen, hard_plane, records_of
+from pixelgbm.synth.drawn import Drawn, hard_plane, records_of
 from pixelgbm.synth.fields import generator
 from pixelgbm.synth.flaws import Flaw
 from pixelgbm.synth.lighting import make_shot, shoot
+from pixelgbm.synth.planning import Deck, chosen
 from pixelgbm.synth.reed import HEADS, SHAPE, add_flaw, draw_reed, look
 
 __all__ = ["SOFT", "VIEWS", "Job", "draw", "plan"]
@@ -52,30 +53,13 @@ def plan(counts: Mapping[str, int], *, seed: int, clean_share: float, annotators
     jobs = []
     for split, count in counts.items():
         rng = generator(seed, "straws", "plan", split)
-        kinds, labels = _Deck(rng), _Deck(rng)
+        kinds, labels = Deck(rng, HEADS), Deck(rng, HEADS)
         for index, clean in enumerate(chosen(rng, count, clean_share)):
             flaws = () if clean else kinds.deal(int(rng.integers(1, 5)))
             heads = tuple(HEADS if split == "test" else labels.deal(int(rng.integers(1, 4))) for _ in range(VIEWS))
             hired = annotators if split == "train" else 0
             jobs.append(Job(f"{split}_{index:04d}", seed, split, index, flaws, heads, hired))
     return jobs
-
-
-class _Deck:
-    """The heads, dealt in random order; more are shuffled in when too few different ones are left."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._left: list[str] = []
-
-    def deal(self, count: int) -> tuple[str, ...]:
-        """`count` different heads, in the order of HEADS."""
-        while len(set(self._left)) < count:
-            self._left += self._rng.permutation(HEADS).tolist()
-        taken = tuple(dict.fromkeys(self._left))[:count]
-        for head in taken:
-            self._left.remove(head)
-        return tuple(sorted(taken, key=HEADS.index))
 
 
 def draw(job: Job) -> tuple[Drawn, ...]:

@@ -18,7 +18,8 @@ class Task:
 
     layout: its data layout. unit: what the counts count. counts: how many by default, of every split it may
     have. clean_share: by default; None leaves it to the plan. options: what this task alone can be told, with
-    defaults. plan(counts, seed=, clean_share=, **options) -> jobs, which `write` draws.
+    defaults. plan(counts, seed=, clean_share=, **options) -> jobs, which `write` draws. least_train: 1 where the
+    layout is told by its train images.
     """
 
     layout: str
@@ -28,6 +29,7 @@ class Task:
     plan: Callable[..., Sequence[Any]]
     write: Write
     options: Mapping[str, int | str] = field(default_factory=dict)
+    least_train: int = 0
 
 
 TASKS: dict[str, Task] = {
@@ -47,6 +49,7 @@ TASKS: dict[str, Task] = {
         plan=texture.plan,
         write=layout_writer("textured-surfaces", texture.draw),
         options={"defects": 30},
+        least_train=1,
     ),
     "straws": Task(
         layout="manifest",
@@ -64,6 +67,7 @@ TASKS: dict[str, Task] = {
         clean_share=0.5,
         plan=steel.plan,
         write=layout_writer("steel", steel.draw),
+        least_train=1,
     ),
     "text": Task(
         layout="mask-folders",

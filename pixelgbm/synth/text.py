@@ -13,10 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from pixelgbm.datasets import Labelled
 from pixelgbm.records import Pair
 from pixelgbm.synth import assets
-from pixelgbm.synth.drawn import Drawn, chosen, hard_plane, records_of
+from pixelgbm.synth.drawn import Drawn, hard_plane, records_of
 from pixelgbm.synth.fields import Plane, blur, generator, noise, smooth_field, soft_step
 from pixelgbm.synth.flaws import Flaw, lay, line, within
 from pixelgbm.synth.lighting import make_shot, shoot
+from pixelgbm.synth.planning import chosen
 from pixelgbm.synth.sheets import phrase
 from pixelgbm.synth.surfaces import brushed
 
@@ -29,7 +30,7 @@ SURFACES = ("text", "metal")
 
 _CANVAS = 440  # print is set on this, then turned and cut to SHAPE
 _LEVELS = (9.0, 75.0)
-_SIGNAL = {"text": (22.0, 60.0), "metal": (30.0, 80.0)}
+_SIGNAL = {"text": (30.0, 80.0), "metal": (30.0, 80.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def draw(job: Job) -> tuple[Drawn, ...]:
             delta = alpha * (np.float32(light if hand.random() < 0.6 else dark) - 1) * tone
         else:
             # The tool takes the ink off; on bare paper it leaves no more than a crease.
-            crease = np.float32(hand.uniform(-0.22, -0.08)) * bare
+            crease = np.float32(hand.uniform(-0.32, -0.12)) * bare
             delta = alpha[..., None] * (bare - tone + crease)
         found.append(lay(hand, tone, "scratch", alpha, delta, signal=_SIGNAL[job.surface], levels=_LEVELS, most=1.0))
     item = Labelled(
@@ -94,7 +95,7 @@ def _scratch(rng: np.random.Generator) -> Plane:
         middle=within(rng, (50, 50, SHAPE[0] - 50, SHAPE[1] - 50)),
         angle=rng.uniform(0, np.pi),
         length=rng.uniform(70, 300),
-        width=rng.uniform(0.8, 1.9),
+        width=rng.uniform(1.0, 2.1),
         pieces=int(rng.integers(1, 6)),
         bend=rng.uniform(0.1, 1.2),
         fade=0.55,

@@ -26,7 +26,7 @@ _KINDS = {  # which flaws a material has, the likeliest first
     "cast": ("pore", "dent", "scratch"),
     "stone": ("scratch", "stain", "pore"),
 }
-_SIGNAL = (26.0, 60.0)  # of what can just be told from the surface; a trained eye needs about 10
+_SIGNAL = (34.0, 75.0)  # of what can just be told from the surface; a trained eye needs about 10
 _LEVELS = (5.0, 60.0)
 _BOX = (24, 24, SHAPE[0] - 24, SHAPE[1] - 24)
 
