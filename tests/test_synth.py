@@ -114,7 +114,7 @@ def test_a_file_in_the_place_of_the_set_is_left_alone(tmp_path):
         ({"task": "poems"}, "unknown task 'poems'; known: pairs"),
         ({"train": -1}, "train=-1, allowed are 0 to 1000000"),
         ({"test": 10**9}, "test=1000000000, allowed"),
-        ({"train": 0, "dev": 0, "test": 0}, "at least one pair"),
+        ({"train": 0, "dev": 0, "test": 0}, "at least one of the pairs"),
         ({"clean_share": 1.2}, "clean_share=1.2, allowed are 0 to 1"),
         ({"clean_share": float("nan")}, "clean_share=nan"),
         ({"seed": -3}, "seed=-3"),

@@ -29,7 +29,7 @@ from pixelgbm.datasets.tables import Row, read_table, table_bytes
 from pixelgbm.errors import DatasetError
 from pixelgbm.records import Dataset, Sample, Truth
 
-__all__ = ["CLEAN", "HEAD", "LAYOUT"]
+__all__ = ["CLEAN", "HEAD", "LAYOUT", "column_of", "write_table"]
 
 HEAD = "defect"
 """The head that the plain column `mask` labels."""
@@ -106,9 +106,9 @@ def write(root: Path, labelled: Iterable[Labelled], *, sealed: Path | None = Non
         target = truth_root(item, root, sealed) if item.truth else root
         cells = row if target is root else {"id": item.id}
         for head, plane in item.truth.items():
-            cells[_column(head)] = f"masks/{head}/{item.id}.png" if plane.any() else CLEAN
+            cells[column_of(head)] = f"masks/{head}/{item.id}.png" if plane.any() else CLEAN
             if plane.any():
-                images.write_png(target / cells[_column(head)], plane)
+                images.write_png(target / cells[column_of(head)], plane)
         rows.append(row)
         if target is not root:
             hidden.append(cells)
@@ -124,7 +124,8 @@ def write_table(path: Path, rows: list[Row]) -> None:
     files.write_bytes(path, table_bytes(columns, rows))
 
 
-def _column(head: str) -> str:
+def column_of(head: str) -> str:
+    """The column that labels a head."""
     return "mask" if head == HEAD else f"mask:{head}"
 
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.synth.fields import Plane, blur, smooth_field
+from pixelgbm.synth.fields import Plane, smooth_field
 from pixelgbm.synth.halftone import Press, print_tone
+from pixelgbm.synth.lighting import add_noise, illumination
 from pixelgbm.synth.sheets import SHEET
 
 __all__ = ["BLUE_SIGMA", "Camera", "Pose", "Print", "develop", "expose", "make_camera", "make_pose", "tone_curve"]
@@ -101,7 +102,8 @@ def expose(rng: np.random.Generator, printed: Print, size: int, *, pose: Pose, c
     light *= stock[..., :1]
     for channel in range(3):
         light[..., channel] = _focus(np.ascontiguousarray(light[..., channel]), camera, channel)
-    light *= _illumination(rng, size, camera)[..., None] * camera.light
+    shade = illumination(rng, (size, size), slope=camera.slope, fall=camera.fall, field=camera.field)
+    light *= shade[..., None] * camera.light
     light += np.float32(camera.flare)
     return light
 
@@ -114,10 +116,7 @@ def tone_curve(light: Plane, camera: Camera) -> Plane:
 def develop(rng: np.random.Generator, light: Plane, camera: Camera) -> NDArray[np.uint8]:
     """The finished RGB image (rows, cols, 3): filter array, tone curve, shot and read noise, blue filter."""
     levels = tone_curve(_mosaic(light, camera.mosaic), camera)
-    grain = rng.standard_normal(light.shape, dtype=np.float32)
-    grain = np.float32(0.6) * grain + blur(grain, 0.7)  # interpolated colours share part of their noise
-    # In levels of a gamma curve, shot noise is nearly even over the tones; read noise shows in the shadows.
-    levels += grain * (np.float32(camera.noise) * np.sqrt(np.float32(0.7) + np.float32(12.0) / (levels + 12)))
+    add_noise(rng, levels, camera.noise)
     image = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
     blue = np.ascontiguousarray(image[..., 2])
     image[..., 2] = cv2.GaussianBlur(blue, (0, 0), BLUE_SIGMA, borderType=cv2.BORDER_REFLECT_101)
@@ -150,15 +149,6 @@ def _focus(plane: Plane, camera: Camera, channel: int) -> Plane:
     kernels = [np.exp(-((taps - offset) ** 2) / (2 * camera.focus**2)) for offset in camera.lateral[channel]]
     by_row, by_col = (kernel / kernel.sum() for kernel in kernels)
     return np.asarray(cv2.sepFilter2D(plane, -1, by_col, by_row, borderType=cv2.BORDER_REFLECT_101), np.float32)
-
-
-def _illumination(rng: np.random.Generator, size: int, camera: Camera) -> Plane:
-    """(size, size) around 1: a slope, a fall towards the corners and a smooth gain field."""
-    axis = np.linspace(-1, 1, size, dtype=np.float32)
-    slope = np.float32(camera.slope[0]) * axis[:, None] + np.float32(camera.slope[1]) * axis[None, :]
-    fall = np.float32(camera.fall / 2) * (axis[:, None] ** 2 + axis[None, :] ** 2)
-    rms, cells = camera.field
-    return np.asarray((1 + slope - fall) * (1 + smooth_field(rng, size, cells=cells, rms=rms)), np.float32)
 
 
 def _mosaic(light: Plane, share: float) -> Plane:

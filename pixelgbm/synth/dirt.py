@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pixelgbm.synth import dirt_shapes
-from pixelgbm.synth.fields import Plane, blur, generator
+from pixelgbm.synth.fields import Plane, blur, generator, pasted, turned
 
 __all__ = ["LARGEST", "PATTERNS", "Pattern", "pattern", "place"]
 
@@ -87,17 +86,12 @@ def pattern(number: int) -> Pattern:
 def place(found: Pattern, rng: np.random.Generator, size: int) -> tuple[Plane, NDArray[np.bool_]]:
     """The pattern at a random place, angle, flip and sub-pixel offset of a (size, size) image: density and mask."""
     angle, flip = rng.uniform(0, 2 * np.pi), -1.0 if rng.random() < 0.5 else 1.0
-    density = _turned(found, angle, flip, rng.uniform(-0.5, 0.5, 2))
+    density = turned(found.density, found.reduction, angle, flip, rng.uniform(-0.5, 0.5, 2))
     mask = density > found.cut
     rows, cols = np.nonzero(mask)
     top, left = (int(rng.integers(1 - v.min(), size - 1 - v.max())) for v in (rows, cols))
-    plane = np.zeros((size, size), np.float32)
-    covered = np.zeros((size, size), np.bool_)
     # The faint skirt may hang over the border; the mask never does.
-    into = tuple(slice(max(0, o), min(size, o + n)) for o, n in zip((top, left), density.shape, strict=True))
-    part = tuple(slice(s.start - o, s.stop - o) for s, o in zip(into, (top, left), strict=True))
-    plane[into], covered[into] = density[part], mask[part]
-    return plane, covered
+    return pasted(density, (size, size), (top, left)), pasted(mask, (size, size), (top, left))
 
 
 def _wanted_area(split: str, number: int) -> float:
@@ -114,7 +108,7 @@ def _fit(density: Plane, area: float) -> tuple[float, float]:
     most = _LONGEST / float(np.hypot(np.ptp(rows) + 1, np.ptp(cols) + 1))
     reduction, cut = min(1 / _FINE, most), 0.0
     for _ in range(6):
-        reduced = _warp(density, reduction, 0.0, 1.0, np.zeros(2))
+        reduced = turned(density, reduction, 0.0, 1.0, np.zeros(2))
         cut = _CUT * float(np.quantile(reduced[reduced > 0.25 * reduced.max()], 0.9))
         reached = int(np.count_nonzero(reduced > cut))
         wanted = min(most, reduction * float(np.clip(np.sqrt(area / max(reached, 1)), 0.6, 1.6)))
@@ -122,21 +116,3 @@ def _fit(density: Plane, area: float) -> tuple[float, float]:
             break
         reduction = wanted
     return reduction, cut
-
-
-def _turned(found: Pattern, angle: float, flip: float, offset: NDArray[np.float64]) -> Plane:
-    return _warp(found.density, found.reduction, angle, flip, offset)
-
-
-def _warp(density: Plane, reduction: float, angle: float, flip: float, offset: NDArray[np.float64]) -> Plane:
-    """`density` reduced, turned and flipped onto a canvas that just holds it."""
-    rows, cols = density.shape
-    c, s = reduction * np.cos(angle), reduction * np.sin(angle)
-    height = int(np.ceil(abs(s) * cols + abs(c) * rows)) + 4
-    width = int(np.ceil(abs(c) * cols + abs(s) * rows)) + 4
-    matrix = np.array([[flip * c, -s, 0.0], [flip * s, c, 0.0]])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2]) + offset
-    matrix[:, 2] = centre - matrix[:, :2] @ np.array([(cols - 1) / 2, (rows - 1) / 2])
-    smooth = blur(density, 0.45 * max(0.0, 1 / reduction - 1))  # no aliases when reducing
-    warped = cv2.warpAffine(smooth, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    return np.maximum(np.asarray(warped, np.float32), 0)

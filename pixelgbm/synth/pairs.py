@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,24 @@ from pixelgbm.synth import assets, dirt
 from pixelgbm.synth.capture import Print, develop, expose, make_camera, make_pose
 from pixelgbm.synth.fields import generator, noise
 from pixelgbm.synth.halftone import make_press, separate
+from pixelgbm.synth.planning import Deck, chosen
 from pixelgbm.synth.sheets import SHEET, draw_sheet
 from pixelgbm.synth.soiling import soil
+from pixelgbm.synth.writing import Progress, write_csv
+from pixelgbm.threads import ordered_map
 
-__all__ = ["CLEAN_SHARES", "IMAGE", "REFERENCE", "SEALED", "Job", "Record", "draw_pair", "plan", "write_pair"]
+__all__ = [
+    "CLEAN_SHARES",
+    "IMAGE",
+    "REFERENCE",
+    "SEALED",
+    "Job",
+    "Record",
+    "draw_pair",
+    "plan",
+    "write_pair",
+    "write_set",
+]
 
 IMAGE, REFERENCE = 390, 500
 SEALED = ("test",)
@@ -27,7 +41,6 @@ SEALED = ("test",)
 CLEAN_SHARES = {1: 0.402, 2: 0.361, 3: 0.288}
 _LEVEL_SHARES = {1: 0.182, 2: 0.363, 3: 0.455}
 _WRONG_SHARE = 0.01
-_Card = TypeVar("_Card")
 _TEXTURE_SHARE = 0.35  # of the sheets of level 3 show no photograph but a texture
 
 
@@ -95,12 +108,12 @@ def plan(counts: Mapping[str, int], *, clean_share: float | None, seed: int) -> 
     jobs: list[Job] = []
     for split, count in counts.items():
         rng = generator(seed, "plan", split)
-        patterns: _Deck[int] = _Deck(rng, tuple(dirt.PATTERNS[split]))
-        faces, photographs = _Deck(rng, assets.FACES[split]), _Deck(rng, assets.PHOTOGRAPHS[split])
-        wrong = iter(_chosen(rng, count, _WRONG_SHARE))
+        patterns: Deck[int] = Deck(rng, tuple(dirt.PATTERNS[split]))
+        faces, photographs = Deck(rng, assets.FACES[split]), Deck(rng, assets.PHOTOGRAPHS[split])
+        wrong = iter(chosen(rng, count, _WRONG_SHARE))
         for level, size in _level_sizes(count).items():
             for index, clean in enumerate(
-                _chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)
+                chosen(rng, size, CLEAN_SHARES[level] if clean_share is None else clean_share)
             ):
                 source = ""
                 if level == 2:
@@ -172,6 +185,21 @@ def write_pair(out: Path, job: Job) -> Record:
     return record
 
 
+def write_set(folder: Path, jobs: Sequence[Job], workers: int, progress: Progress | None) -> None:
+    """Draw all pairs into `folder`, their records to truth/pairs.csv, the wrong ones' numbers to excluded.txt."""
+    with files.output_errors(folder):
+        for job, where in product(jobs, ("folder", "mask_folder")):
+            (folder / getattr(job, where)).mkdir(parents=True, exist_ok=True)
+    records = []
+    for record in ordered_map(lambda job: write_pair(folder, job), jobs, workers=workers):
+        records.append(record)
+        if progress is not None:
+            progress(len(records), len(jobs), "drawing pairs")
+    records.sort(key=lambda record: record.id)
+    write_csv(folder / "truth" / "pairs.csv", Record.columns(), (record.values() for record in records))
+    files.write_text(folder / "excluded.txt", "".join(f"{r.id}\n" for r in records if r.wrong_reference))
+
+
 def _print(rng: np.random.Generator, job: Job) -> Print:
     sheet = draw_sheet(rng, job.level, job.source)
     press = make_press(rng)
@@ -183,22 +211,3 @@ def _level_sizes(count: int) -> dict[int, int]:
     """How many of `count` pairs each level gets."""
     first, second = (round(count * _LEVEL_SHARES[level]) for level in (1, 2))
     return {1: first, 2: second, 3: count - first - second}
-
-
-def _chosen(rng: np.random.Generator, count: int, share: float) -> list[bool]:
-    """`share` of `count` places, to the nearest whole number, chosen at random."""
-    chosen = np.arange(count) < round(count * share)
-    return [bool(c) for c in rng.permutation(chosen)]
-
-
-class _Deck(Generic[_Card]):
-    """Cards dealt in random order, shuffled again when all are dealt, so that each comes equally often."""
-
-    def __init__(self, rng: np.random.Generator, cards: tuple[_Card, ...]) -> None:
-        self._rng, self._cards = rng, cards
-        self._left: list[_Card] = []
-
-    def draw(self) -> _Card:
-        if not self._left:
-            self._left = [self._cards[k] for k in self._rng.permutation(len(self._cards))]
-        return self._left.pop()

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from pixelgbm.synth import assets
 from pixelgbm.synth.fields import Plane, blur, noise, rough_field, smooth_field, soft_step
 
-__all__ = ["SHEET", "Sheet", "draw_sheet"]
+__all__ = ["SHEET", "Sheet", "draw_sheet", "phrase"]
 
 SHEET = 520
 """Side of the piece of sheet that is drawn: the 500 of a reference, and what its pose may add around."""
@@ -157,7 +157,7 @@ def _ink_cover(rng: np.random.Generator, canvas: NDArray[np.uint8], turn: float,
     return soft_step(ragged, 0.5 - rng.uniform(-0.03, 0.1), rng.uniform(0.45, 0.9))
 
 
-def _phrase(rng: np.random.Generator, words: int) -> str:
+def phrase(rng: np.random.Generator, words: int) -> str:
     """Some words and numbers, as on labels."""
     parts = []
     for _ in range(words):
@@ -173,7 +173,7 @@ def _set_lines(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str, si
     """Running text over the whole canvas, with gaps and rules between."""
     font, leading, row = assets.face(face, size), rng.uniform(1.0, 1.7), top
     while row < _CANVAS:
-        pen.text((int(rng.integers(-2 * size, 40)), row), _phrase(rng, 4 + 4000 // (6 * size)), fill=255, font=font)
+        pen.text((int(rng.integers(-2 * size, 40)), row), phrase(rng, 4 + 4000 // (6 * size)), fill=255, font=font)
         row += int(size * leading)
         if rng.random() < 0.1:
             left, right, height = (int(rng.integers(*span)) for span in ((-60, 300), (420, _CANVAS), (2, 14)))
@@ -192,7 +192,7 @@ def _set_label(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str, si
             right = left + int(rng.integers(90, 420))
             solid = rng.random() < 0.14
             pen.rectangle((left, top, right, top + height), outline=255, width=width, fill=255 if solid else None)
-            entry = _phrase(rng, 2)
+            entry = phrase(rng, 2)
             room = (right - left - 16 - 2 * width) / assets.face(face, 40).getlength(entry)
             font = assets.face(face, int(np.clip(40 * room, 12, largest)))
             pen.text((left + 8 + width, top + int(0.12 * height)), entry, fill=0 if solid else 255, font=font)
@@ -217,7 +217,7 @@ def _set_code(rng: np.random.Generator, pen: ImageDraw.ImageDraw, face: str) -> 
         bottom = top + cells.shape[0] * module
     font = assets.face(face, int(rng.integers(24, 70)))
     for line in range(3):
-        pen.text((left, bottom + 10 + line * int(1.2 * font.size)), _phrase(rng, 5), fill=255, font=font)
+        pen.text((left, bottom + 10 + line * int(1.2 * font.size)), phrase(rng, 5), fill=255, font=font)
 
 
 # ---------------------------------------------------------------------------------------- level 3

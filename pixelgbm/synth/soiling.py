@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pixelgbm.synth.capture import Camera, tone_curve
 from pixelgbm.synth.dirt import Pattern
 from pixelgbm.synth.fields import Plane, blur
+from pixelgbm.synth.visibility import unevenness_of, window_of
 
 __all__ = ["Soiling", "soil"]
 
@@ -40,13 +41,13 @@ def soil(
     density, mask: (rows, cols), as `dirt.place` gives them. The contrast is drawn at random and raised
     until the dirt shows, so that no mask marks what nobody could see.
     """
-    window = _window(mask, margin=16)
+    window = window_of(mask, margin=16)
     inside = mask[window]
     before = light[window]
     thickness = blur(density[window], camera.focus)[..., None]
     full = max(0.15, float(thickness[inside].mean()))
     levels_before = tone_curve(before, camera)
-    unevenness = _unevenness(levels_before, inside) + camera.noise * 0.6
+    unevenness = unevenness_of(levels_before) + camera.noise * 0.6
     as_dust = found.light and float(levels_before[inside].mean()) < 150
     dust = np.array([0.95, 0.92, 0.88], np.float32) * camera.light * np.float32(rng.uniform(0.6, 0.95))
     contrast = float(np.clip(_CONTRAST[0] * np.exp(rng.normal(0, _CONTRAST[1])), *_CONTRAST_RANGE))
@@ -63,18 +64,3 @@ def soil(
         contrast = min(_CONTRAST_RANGE[1], contrast * 1.2)
     light[window] = after
     return Soiling(contrast=-contrast if as_dust else contrast, levels=float(change))
-
-
-def _window(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
-    """The bounding box of `mask` and `margin` pixels around it, inside the image."""
-    spans = []
-    for axis in (1, 0):
-        held = np.flatnonzero(mask.any(axis=axis))
-        spans.append(slice(max(0, int(held[0]) - margin), int(held[-1]) + 1 + margin))
-    return spans[0], spans[1]
-
-
-def _unevenness(levels: Plane, inside: NDArray[np.bool_]) -> float:
-    """Deviation of the print itself around the dirt at fine scale, in grey levels of green."""
-    green = np.ascontiguousarray(levels[..., 1])
-    return float((green - blur(green, 2.0)).std()) + 0.3
