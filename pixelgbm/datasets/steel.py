@@ -264,7 +264,7 @@ def _kept(table: Path, changed: int, size: int) -> _Table:
 LAYOUT = Layout(
     name="steel",
     looks="train.csv and train_images",
-    metric="macro-f1",
+    metric="dice",
     recognise=recognise,
     read=read,
     read_pair=make_pair,

@@ -19,13 +19,13 @@ from pixelgbm.datasets import data_digest
 from pixelgbm.errors import ConfigError, ModelError
 from pixelgbm.groups import fold_table
 from pixelgbm.mapstore import Tables, maps_folder, open_store
-from pixelgbm.metrics import METRICS, Metric
+from pixelgbm.metrics import Metric
 from pixelgbm.model import Model, read_model
 from pixelgbm.records import Dataset
 from pixelgbm.sampling import generator
 from pixelgbm.training import known_groups, make_tables
 from pixelgbm.training.plan import Plan, Progress, make_plan
-from pixelgbm.tuning import refuse_test_split
+from pixelgbm.tuning import named_metric, refuse_test_split
 from pixelgbm.tuning.costs import Cost, PairCost, expected_forest
 from pixelgbm.tuning.frontier import Frontier, Tried, open_frontier, pareto
 from pixelgbm.tuning.rehearsal import rehearse
@@ -34,12 +34,14 @@ from pixelgbm.tuning.shots import Album
 from pixelgbm.tuning.worth import (
     Interval,
     best_rule,
+    difference,
     interval,
-    nested_values,
+    nested_tallies,
     over_heads,
-    rule_values,
-    standard_error,
-    values_of,
+    rule_tallies,
+    score_of,
+    tallies_of,
+    unit_ids,
 )
 
 __all__ = ["FullResult", "HeldOut", "Row", "describe", "search_settings"]
@@ -51,7 +53,7 @@ HELD_OUT_PARTS = 3
 """One of so many parts of the groups is kept from the search."""
 
 _SCALE_STEP = 1.5
-_VERSION = 1  # of what a trial is: a study of another version is not continued
+_VERSION = 2  # of what a trial is: a study of another version is not continued
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def search_settings(
     dataset: Dataset,
     *,
     also: Sequence[str] = (),
+    metric: str | None = None,
     budget_ms: float | None = None,
     trials: int = TRIALS,
     images: int = IMAGES,
@@ -121,7 +124,8 @@ def search_settings(
 ) -> FullResult:
     """Search the settings around those of the model in `folder`, and write the pick as a `run.toml`.
 
-    dataset: all of the data the model was trained on; only the splits of that training and `also` are opened. images:
+    dataset: all of the data the model was trained on; only the splits of that training and `also` are opened. metric:
+    as for `tune_model`. images:
     how many the search uses; half as many more are kept from it, for the figures of the pick. budget_ms: what a pair
     may cost; None takes the cheapest setting that is not told apart from the best. storage, trials: as for `tune`; by
     default MODEL.maps/full.db, and a study goes on where it stopped, whatever the budget then was.
@@ -138,22 +142,22 @@ def search_settings(
     parts = _parted(usable, images=images, seed=seed, workers=workers, progress=progress)
     plan = make_plan(parts.search, config, workers=workers, progress=progress)
     space = space_around(base, scales=_scales(base))
-    metric = METRICS[model.metric]
+    chosen_metric = named_metric(metric or model.metric, where=folder)
     url = f"sqlite:///{maps.resolve() / 'full.db'}" if storage is None else storage
-    name = f"full-{_question(model, parts, space, seed)}"
+    name = f"full-{_question(model, chosen_metric, parts, space, seed)}"
     with (
         open_frontier(url, name, space, seed=seed) as frontier,
         Album(parts.search, plan, config, folder=maps, workers=workers, progress=progress) as album,
     ):
         clock = PairCost(parts.search, config, known=frontier.notes.get("cost")) if cost is None else cost
-        trying = _Trying(parts, plan, album, space, metric, clock, seed, workers)
+        trying = _Trying(parts, plan, album, space, chosen_metric, clock, seed, workers)
         _check_budget(space, clock, len(plan.heads), budget_ms)
         _search(frontier, trying, budget_ms, trials=trials, timeout_s=timeout_s, progress=progress)
         tried = frontier.tried
-        chosen = _pick(tried, trying.groups, space, budget_ms, seed=seed)
+        chosen = _pick(tried, trying, budget_ms)
         held_out, best = trying.held_out(space.config(chosen.values), progress=progress)
         whole_ms = clock.whole(best) if isinstance(clock, PairCost) else None
-    rows = {trial.number: _row(trial, space, trying.groups, seed) for trial in (*pareto(tried), tried[0], chosen)}
+    rows = {trial.number: trying.row(trial) for trial in (*pareto(tried), tried[0], chosen)}
     path = maps / "full.toml" if out_config is None else Path(out_config)
     result = FullResult(
         curve=tuple(rows[trial.number] for trial in pareto(tried)),
@@ -176,8 +180,6 @@ def search_settings(
 
 
 def _base(folder: Path | str, model: Model) -> RunConfig:
-    if model.metric not in METRICS:
-        raise ModelError(f"{folder}: metric {model.metric!r}; known: {', '.join(METRICS)}")
     try:
         return config_from(model.training["config"])
     except (KeyError, ConfigError) as error:
@@ -228,12 +230,12 @@ def _scales(base: RunConfig) -> list[float]:
     return [float(f"{scale:.3g}") for scale in around if 0.25 <= scale <= 8]
 
 
-def _question(model: Model, parts: _Parts, space: Space, seed: int) -> str:
+def _question(model: Model, metric: Metric, parts: _Parts, space: Space, seed: int) -> str:
     """A digest of what a trial's score depends on. The budget is not in it: a trial is worth the same under any."""
     asked = {
         "version": _VERSION,
         "data": model.training.get("data_digest"),
-        "metric": model.metric,
+        "metric": metric.name,
         "seed": seed,
         "base": space.base.to_dict(),
         "axes": {name: repr(axis) for name, axis in space.axes.items()},
@@ -272,31 +274,52 @@ class _Trying:
         config = self.space.config(values)
         shots = self.album.at(config.features.scale)
         found = rehearse(self.parts.search, shots, self.plan, _searching(config, self.seed), workers=self.workers)
-        per_image = self._per_image(found.tables)
+        units, tallies = self._nested(found.tables)
         notes = {
             "setting": describe(config),
-            "per image": [float(f"{value:.6g}") for value in per_image],
+            "units": units,
+            "tallies": [[float(f"{value:.6g}") for value in row] for row in tallies],
             "share looked at again": found.forest.share,
         }
-        return float(per_image.mean()), self.cost.ms(config, found.forest), notes
+        return score_of(tallies, self.metric), self.cost.ms(config, found.forest), notes
+
+    def row(self, trial: Tried) -> Row:
+        """A setting that was tried, with its interval."""
+        tallies, groups = self._noted(trial)
+        score = interval(tallies, groups, self.metric, seed=self.seed)
+        return Row(trial.number, trial.ms, score, self.space.config(trial.values))
+
+    def is_as_good(self, trial: Tried, best: Tried) -> bool:
+        """Whether a setting is worse than another by no more than one standard error of the difference."""
+        tallies, groups = self._noted(best)
+        lost, error = difference(tallies, self._noted(trial)[0], groups, self.metric, seed=self.seed)
+        return lost.mean <= error
+
+    def _noted(self, trial: Tried) -> tuple[NDArray[np.float64], list[str]]:
+        """The tallies noted with a trial, and the groups of their units."""
+        return np.array(trial.notes["tallies"]), [self.parts.groups[id] for id in trial.notes["units"]]
 
     def held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[HeldOut, Model]:
         """The figures of a setting and of the present one on the groups kept from the search, and its model."""
-        values, model = self._on_held_out(config, progress=progress)
-        present = values if config == self.space.base else self._on_held_out(self.space.base, progress=progress)[0]
-        groups = [self.parts.groups[sample.id] for sample in self.parts.held_out.samples]
-        pick, now, gain = (interval(v, groups, seed=self.seed) for v in (values, present, values - present))
-        return HeldOut(len(groups), len(set(groups)), pick, now, gain), model
+        units, tallies, model = self._on_held_out(config, progress=progress)
+        present = tallies if config == self.space.base else self._on_held_out(self.space.base, progress=progress)[1]
+        groups = [self.parts.groups[id] for id in units]
+        pick, now = (interval(t, groups, self.metric, seed=self.seed) for t in (tallies, present))
+        gain, _ = difference(tallies, present, groups, self.metric, seed=self.seed)
+        return HeldOut(len(self.parts.held_out.samples), len(set(groups)), pick, now, gain), model
 
-    def _per_image(self, tables: Mapping[str, Tables]) -> NDArray[np.float64]:
+    def _nested(self, tables: Mapping[str, Tables]) -> tuple[list[str], NDArray[np.float64]]:
         found = {}
         for head, table in tables.items():
-            _, values = rule_values(table, self.metric)
-            groups = [self.parts.groups[id] for id in table.ids]
-            found[head] = (table.ids, nested_values(values, groups, seed=self.seed))
-        return over_heads(found, [sample.id for sample in self.parts.search.samples])
+            _, tallies = rule_tallies(table, self.metric)
+            units = unit_ids(table, self.metric)
+            groups = [self.parts.groups[id] for id in units]
+            found[head] = (units, nested_tallies(tallies, groups, self.metric, seed=self.seed))
+        return over_heads(found)
 
-    def _on_held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[NDArray[np.float64], Model]:
+    def _on_held_out(
+        self, config: RunConfig, *, progress: Progress | None
+    ) -> tuple[list[str], NDArray[np.float64], Model]:
         """Grown, and its rule chosen, on all images of the search; applied to the others as prediction does it."""
         shots = self.album.at(config.features.scale)
         found = rehearse(
@@ -304,15 +327,16 @@ class _Trying:
         )
         assert found.model is not None
         heads = [
-            replace(head, rule=best_rule(*rule_values(found.tables[head.name], self.metric)))
+            replace(head, rule=best_rule(*rule_tallies(found.tables[head.name], self.metric), self.metric))
             for head in found.model.heads
         ]
         model = replace(found.model, heads=tuple(heads))
         tables = make_tables(model, self.parts.held_out, workers=self.workers, progress=progress)
         scores = {
-            head.name: (tables[head.name].ids, values_of(tables[head.name], head.rule, self.metric)) for head in heads
+            name: (unit_ids(table, self.metric), tallies_of(table, head.rule, self.metric))
+            for name, table, head in ((head.name, tables[head.name], head) for head in heads)
         }
-        return over_heads(scores, [sample.id for sample in self.parts.held_out.samples]), model
+        return *over_heads(scores), model
 
 
 def _searching(config: RunConfig, seed: int) -> RunConfig:
@@ -352,10 +376,10 @@ def _search(
             progress(len(frontier.tried), trials, "trying settings")
 
 
-def _pick(tried: Sequence[Tried], groups: Sequence[str], space: Space, budget_ms: float | None, *, seed: int) -> Tried:
+def _pick(tried: Sequence[Tried], trying: _Trying, budget_ms: float | None) -> Tried:
     """The best within the budget; without one the cheapest that is not told apart from the best.
 
-    Told apart: worse by more than one standard error of the difference, image by image.
+    Told apart: worse by more than one standard error of the difference on the same images.
     """
     cheapest = min(tried, key=lambda trial: trial.ms)
     if budget_ms is not None:
@@ -363,13 +387,13 @@ def _pick(tried: Sequence[Tried], groups: Sequence[str], space: Space, budget_ms
         if not affordable:
             raise ConfigError(
                 f"none of {len(tried)} settings tried costs at most {budget_ms:g} ms a pair; the cheapest, "
-                f"{cheapest.ms:.3g} ms ({describe(space.config(cheapest.values))}); raise --budget-ms or --trials"
+                f"{cheapest.ms:.3g} ms ({describe(trying.space.config(cheapest.values))}); "
+                "raise --budget-ms or --trials"
             )
         return max(affordable, key=lambda trial: (trial.score, -trial.ms))
     best = max(tried, key=lambda trial: (trial.score, -trial.ms))
     for trial in pareto(tried):
-        lost = np.array(best.notes["per image"]) - np.array(trial.notes["per image"])
-        if lost.mean() <= standard_error(lost, groups, seed=seed):
+        if trying.is_as_good(trial, best):
             return trial
     return best
 
@@ -388,11 +412,6 @@ def describe(config: RunConfig) -> str:
         f"trees {forest}, rate {booster.learning_rate:g}, leaf {booster.min_data_in_leaf}, "
         f"negatives {sampling.negatives}, hard {sampling.hard_share:g}"
     )
-
-
-def _row(trial: Tried, space: Space, groups: Sequence[str], seed: int) -> Row:
-    values = np.array(trial.notes["per image"])
-    return Row(trial.number, trial.ms, interval(values, groups, seed=seed), space.config(trial.values))
 
 
 def _comment(result: FullResult) -> str:
