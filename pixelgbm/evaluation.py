@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 
 from pixelgbm import datasets
 from pixelgbm.datasets import Answer
-from pixelgbm.errors import DatasetError, SubmissionError
+from pixelgbm.errors import DatasetError, PixelgbmError, SubmissionError
 from pixelgbm.images import image_size
-from pixelgbm.metrics import METRICS, Metric, average_precision, bootstrap_interval, mean_over_heads
+from pixelgbm.metrics import (
+    METRICS,
+    ClassificationReport,
+    Metric,
+    average_precision,
+    bootstrap_interval,
+    classification_report,
+)
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
 
@@ -35,13 +42,15 @@ Maps = Callable[[str, str], NDArray[np.float32]]
 class ImageScore:
     """The counts, in pixels that are not ignored, of one image and head; `actual` is None if it failed.
 
-    A failed image has the score 0: it is answered wrongly, not left out.
+    A failed image has the score 0: it is answered wrongly, not left out. Where an answer file gives verdicts alone,
+    the head is `any`, and marked pixels count as 1.
     """
 
     id: str
     head: str
     level: str | None
     group: str | None
+    object_id: str | None
     tp: int
     predicted: int
     actual: int | None
@@ -52,8 +61,9 @@ class ImageScore:
 class Figures:
     """The figures of some images. None stands where no image says anything.
 
-    score_mean: the mean over heads of the mean over images of the metric; with one head, of images.
-    interval: its 95 % bootstrap interval over images. all_clean: what an answer without any mark gets.
+    images: how many, or how many objects where the metric judges objects; so below, too.
+    score_mean: the metric. interval: its 95 % bootstrap interval over groups, where the data name any, else over
+    objects, else over images. all_clean: what an answer without any mark gets.
     dirty_mean: the mean over dirty images alone; dirty_at_zero: the share of them with score 0.
     clean_marked: the share of clean images with any false pixel.
     """
@@ -87,12 +97,12 @@ class PixelRanking:
 class Scorecard:
     """How good masks are, with what must stand beside it.
 
-    score: 1,000,000 x the mean, or -1 when the answer lacks images (`missing`); then there are no
-    figures. per_group: the mean over the images of each group, where groups are known; group_mean: of those.
-    ranking: of the probability maps, where they were kept and anything is defect. excluded: images left out,
-    with the reason. failures: images that were not inspected, with the reason. unlabelled: images without
-    truth, not scored. without_references, wrong_references: the same figures for a run without references,
-    and for one with those of other groups, where there is one.
+    score: 1,000,000 x the metric, or -1 when the answer lacks images (`missing`); then there are no figures.
+    verdicts: every image, or every object where images have one, as good or bad. per_group: the metric within each
+    group, where groups are known; group_mean: the mean of those. ranking: of the probability maps, where they were
+    kept and anything is defect. excluded: images left out, with the reason. failures: images that were not inspected,
+    with the reason. unlabelled: images without truth, not scored. without_references, wrong_references: the same
+    figures for a run without references, and for one with those of other groups, where there is one.
     """
 
     metric: str
@@ -101,6 +111,7 @@ class Scorecard:
     overall: Figures | None
     per_level: dict[str, Figures]
     per_head: dict[str, Figures]
+    verdicts: ClassificationReport | None
     group_mean: float | None
     per_group: dict[str, float]
     missing: tuple[str, ...]
@@ -111,6 +122,16 @@ class Scorecard:
     ranking: PixelRanking | None = None
     without_references: Scorecard | None = None
     wrong_references: Scorecard | None = None
+
+    @property
+    def judges_verdicts(self) -> bool:
+        """Whether the metric asks for verdicts, not for pixels."""
+        return METRICS[self.metric].merges
+
+    @property
+    def judges_objects(self) -> bool:
+        """Whether the units are objects of several images."""
+        return self.judges_verdicts and any(row.object_id is not None for row in self.per_image)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dictionaries, lists, texts and numbers."""
@@ -123,7 +144,8 @@ class Scorecard:
 
     def table(self) -> list[tuple[str, ...]]:
         """Rows of text to print, the heading first: overall, levels, heads, without and with wrong references."""
-        rows = [("", "images", "mean", "95 % interval", "all clean", "dirty mean", "dirty at 0", "clean marked")]
+        unit, score = "objects" if self.judges_objects else "images", "macro-F1" if self.judges_verdicts else "mean"
+        rows = [("", unit, score, "95 % interval", "all clean", "dirty mean", "dirty at 0", "clean marked")]
         named = {"overall": self.overall}
         named |= {f"level {level}": figures for level, figures in self.per_level.items()}
         named |= {f"head {head}": f for head, f in self.per_head.items()} if len(self.per_head) > 1 else {}
@@ -205,14 +227,14 @@ def score(
         "unlabelled": len(due) - len(labelled),
     }
     if common["missing"]:
-        nothing: dict[str, Any] = {"per_level": {}, "per_head": {}, "group_mean": None, "per_group": {}}
+        nothing: dict[str, Any] = {"per_level": {}, "per_head": {}, "per_group": {}}
+        nothing |= {"verdicts": None, "group_mean": None}
         return Scorecard(score=-1.0, overall=None, per_image=(), **nothing, **common)
     metric = METRICS[dataset.metric]
-    masks = _masks(predicted, dataset)
-    per_image = tuple(
-        row for s in scored for row in (_failed(s, dataset) if s.id in failures else _count(s, dataset, masks, metric))
-    )
-    table = _Table(rows=per_image, metric=metric, seed=seed, resamples=resamples)
+    count = _counter(predicted, dataset, metric)
+    per_image = tuple(row for s in scored for row in (_failed(s, dataset) if s.id in failures else count(s)))
+    wrong = {s.id: _wrong_answer(s, dataset) for s in scored if s.id in failures}
+    table = _Table(rows=per_image, wrong=wrong, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
         maps = _kept_maps(predicted, dataset)
@@ -221,6 +243,7 @@ def score(
         overall=overall,
         per_level={level: table.figures(table.where(level=level)) for level in _sorted({r.level for r in per_image})},
         per_head={head: table.figures(table.where(head=head)) for head in dataset.heads if table.where(head=head)},
+        verdicts=table.verdicts(),
         group_mean=float(np.mean(list(per_group.values()))) if per_group else None,
         per_group=per_group,
         per_image=per_image,
@@ -246,24 +269,49 @@ def _masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
     return lambda id, shape: predicted.masks(id)
 
 
-def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> list[ImageScore]:
+def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) -> Callable[[Sample], list[ImageScore]]:
+    """Counts one image: its pixels, or its verdict where an answer says no more and the metric asks for no more."""
+    verdicts = predicted.verdicts if isinstance(predicted, Answer) and metric.merges else None
+    if verdicts is not None:
+        return lambda sample: [_judge(sample, dataset, found=verdicts[sample.id], metric=metric)]
+    masks = _masks(predicted, dataset)
+    return lambda sample: _count(sample, dataset, masks, metric)
+
+
+def _judge(sample: Sample, dataset: Dataset, *, found: bool, metric: Metric) -> ImageScore:
+    wanted = sum(int(plane.sum()) for plane in _truth(sample, dataset).values())
+    value = float(metric.per_image(0, int(found), wanted))
+    where = sample.level, sample.group, sample.object_id
+    return ImageScore(sample.id, "any", *where, int(found and wanted > 0), int(found), wanted, value)
+
+
+def _truth(sample: Sample, dataset: Dataset) -> dict[str, NDArray[np.bool_]]:
+    """{head: (rows, cols) defect pixels that are not ignored} of the labelled heads, in the order of the data set."""
     shape = image_size(sample.image)
     truth = datasets.read_truth(dataset, sample, shape)
     ignore = datasets.read_ignore(sample, shape)
+    planes = {head: truth[head] >= _DEFECT for head in dataset.heads if head in truth}
+    return planes if ignore is None else {head: plane & ~ignore for head, plane in planes.items()}
+
+
+def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> list[ImageScore]:
+    shape = image_size(sample.image)
+    ignore = datasets.read_ignore(sample, shape)
     found = masks(sample.id, shape)
     rows = []
-    for head in (head for head in dataset.heads if head in truth):
-        actual, marked = truth[head] >= _DEFECT, found[head]
+    for head, actual in _truth(sample, dataset).items():
+        marked = found[head]
         if marked.shape != shape:
             raise SubmissionError(
                 f"image {sample.id}: a mask of {marked.shape[0]}x{marked.shape[1]}, "
                 f"its image {sample.image} has {shape[0]}x{shape[1]}"
             )
         if ignore is not None:
-            actual, marked = actual & ~ignore, marked & ~ignore
+            marked = marked & ~ignore
         tp, area, wanted = int((actual & marked).sum()), int(marked.sum()), int(actual.sum())
         value = float(metric.per_image(tp, area, wanted))
-        rows.append(ImageScore(sample.id, head, sample.level, sample.group, tp, area, wanted, value))
+        where = sample.level, sample.group, sample.object_id
+        rows.append(ImageScore(sample.id, head, *where, tp, area, wanted, value))
     return rows
 
 
@@ -307,14 +355,31 @@ def _precision(counts: NDArray[np.int64]) -> float:
 
 def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:
     heads = [head for head in dataset.heads if head in sample.labelled_heads]
-    return [ImageScore(sample.id, head, sample.level, sample.group, 0, 0, None, 0.0) for head in heads]
+    where = sample.level, sample.group, sample.object_id
+    return [ImageScore(sample.id, head, *where, 0, 0, None, 0.0) for head in heads]
+
+
+def _wrong_answer(sample: Sample, dataset: Dataset) -> tuple[int, int, int]:
+    """The counts (tp, predicted, actual) of the wrong verdict, which stand, for every head, for an image that failed.
+
+    Where even the truth cannot be read, an image with a mask is taken for dirty.
+    """
+    try:
+        dirty = any(plane.any() for plane in _truth(sample, dataset).values())
+    except PixelgbmError:
+        dirty = bool(sample.masks)
+    return (0, 0, 1) if dirty else (0, 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The rows of all images, and the figures of any part of them."""
+    """The rows of all images, and the figures of any part of them.
+
+    wrong: image that failed -> the counts that stand for it.
+    """
 
     rows: tuple[ImageScore, ...]
+    wrong: Mapping[str, tuple[int, int, int]]
     metric: Metric
     seed: int
     resamples: int
@@ -323,21 +388,27 @@ class _Table:
         return tuple(r for r in self.rows if level in (None, r.level) and head in (None, r.head))
 
     def figures(self, rows: Sequence[ImageScore]) -> Figures:
-        values = _by_image(rows, [r.score for r in rows])
-        known = [r for r in rows if r.actual is not None]
-        dirty = [r.score for r in known if r.actual]
-        clean = [r.predicted > 0 for r in known if not r.actual]
-        nothing = [float(self.metric.per_image(0, 0, r.actual or 0)) for r in known]
+        known = self._units([r for r in rows if r.actual is not None])
+        tp, predicted, actual = known.counts
+        values, dirty, clean = self.metric.per_image(*known.counts), actual > 0, actual == 0
+        nothing = self.metric.tally(np.zeros_like(tp), np.zeros_like(tp), actual)
+        units = self._units(rows)
+        tallies = self.metric.tally(*units.counts)
         return Figures(
-            images=len(values),
-            score_mean=mean_over_heads(values),
-            interval=bootstrap_interval(values, seed=self.seed, resamples=self.resamples),
-            all_clean=mean_over_heads(_by_image(known, nothing)) if known else None,
-            dirty_images=len(dirty),
-            dirty_mean=float(np.mean(dirty)) if dirty else None,
-            dirty_at_zero=float(np.mean([v == 0 for v in dirty])) if dirty else None,
-            clean_images=len(clean),
-            clean_marked=float(np.mean(clean)) if clean else None,
+            images=len(units.groups),
+            score_mean=float(self.metric.overall(tallies)),
+            interval=bootstrap_interval(
+                lambda weights: self.metric.overall(tallies, weights),
+                units.groups,
+                seed=self.seed,
+                resamples=self.resamples,
+            ),
+            all_clean=float(self.metric.overall(nothing)) if known.groups else None,
+            dirty_images=int(dirty.sum()),
+            dirty_mean=float(values[dirty].mean()) if dirty.any() else None,
+            dirty_at_zero=float((values[dirty] == 0).mean()) if dirty.any() else None,
+            clean_images=int(clean.sum()),
+            clean_marked=float((predicted[clean] > 0).mean()) if clean.any() else None,
         )
 
     def per_group(self) -> dict[str, float]:
@@ -345,17 +416,42 @@ class _Table:
         for row in self.rows:
             if row.group is not None:
                 parts[row.group].append(row)
-        return {group: mean_over_heads(_by_image(part, [r.score for r in part])) for group, part in parts.items()}
+        scores = {group: self.metric.tally(*self._units(part).counts) for group, part in parts.items()}
+        return {group: float(self.metric.overall(tallies)) for group, tallies in scores.items()}
+
+    def verdicts(self) -> ClassificationReport | None:
+        """Every object, or image, by whether anything of any head is marked in it, whatever the metric."""
+        verdict = METRICS["verdict-f1"]
+        counts = _units_of(self.rows, self.wrong, merge=True).counts
+        return classification_report(verdict.tally(*counts).sum(axis=(0, 1)))
+
+    def _units(self, rows: Sequence[ImageScore]) -> _Units:
+        return _units_of(rows, self.wrong, merge=self.metric.merges)
 
 
-def _by_image(rows: Sequence[ImageScore], values: Sequence[float]) -> NDArray[np.float64]:
-    """(images, heads) of the values of rows, NaN where a head is not labelled."""
-    ids = {id: i for i, id in enumerate(dict.fromkeys(r.id for r in rows))}
-    heads = {head: i for i, head in enumerate(dict.fromkeys(r.head for r in rows))}
-    table = np.full((len(ids), len(heads)), np.nan)
-    for row, value in zip(rows, values, strict=True):
-        table[ids[row.id], heads[row.head]] = value
-    return table
+@dataclass(frozen=True, slots=True, eq=False)
+class _Units:
+    """counts: (tp, predicted, actual), each (units, heads), NaN where a head is not labelled. groups: of the units."""
+
+    counts: NDArray[np.float64]
+    groups: tuple[tuple[str, str], ...]
+
+
+def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, int]], *, merge: bool) -> _Units:
+    """Rows by image and head or, merged, by object, all heads together."""
+    names = [("object", r.object_id) if merge and r.object_id is not None else ("image", r.id) for r in rows]
+    place = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    heads = {head: 0 if merge else k for k, head in enumerate(dict.fromkeys(r.head for r in rows))}
+    counts = np.zeros((3, len(place), max(heads.values(), default=-1) + 1))
+    labelled = np.zeros(counts.shape[1:], dtype=np.bool_)
+    groups: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, row in zip(names, rows, strict=True):
+        at = place[name], heads[row.head]
+        counts[:, *at] += wrong[row.id] if row.actual is None else (row.tp, row.predicted, row.actual)
+        labelled[at] = True
+        own = ("object", row.object_id) if row.object_id is not None else ("image", row.id)
+        groups.setdefault(name, ("group", row.group) if row.group is not None else own)
+    return _Units(np.where(labelled, counts, np.nan), tuple(groups.values()))
 
 
 def _sorted(names: set[str | None]) -> list[str]:

@@ -34,14 +34,15 @@ _INDEX = "store.json"
 class Tables:
     """What tuning needs to know of one head: its images, and the candidate regions of every grid point.
 
-    Per image: ids, split, actual (truth pixels), rows, cols. Per region, (n,) each: image (number in `ids`), grid
-    (place in `regions.GRID`), region (row of its region table), parent (row at the next lower threshold without an
-    operation, or -1), area, filled_area, tp, filled_tp (px), score (of the
+    Per image: ids, split, object (its number, the same for all its views), actual (truth pixels), rows, cols. Per
+    region, (n,) each: image (number in `ids`), grid (place in `regions.GRID`), region (row of its region table), parent
+    (row at the next lower threshold without an operation, or -1), area, filled_area, tp, filled_tp (px), score (of the
     region booster, calibrated, out-of-fold). An image without candidates has no region rows.
     """
 
     ids: tuple[str, ...]
     split: tuple[str, ...]
+    object: NDArray[np.int64]
     actual: NDArray[np.int64]
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
@@ -62,13 +63,13 @@ class Tables:
         for name in _REGION_COLUMNS:
             if len(getattr(self, name)) != len(self.image):
                 raise ModelError(f"region tables: {len(getattr(self, name))} of {name} for {len(self.image)} regions")
-        for name, end in (("image", len(self.ids)), ("grid", len(GRID))):
+        for name, end in (("image", len(self.ids)), ("grid", len(GRID)), ("object", len(self.ids))):
             values = getattr(self, name)
             if values.size and not (values.min() >= 0 and values.max() < end):
                 raise ModelError(f"region tables: {name} lies outside 0..{end - 1}")
 
 
-_IMAGE_COLUMNS = ("ids", "split", "actual", "rows", "cols")
+_IMAGE_COLUMNS = ("ids", "split", "object", "actual", "rows", "cols")
 _REGION_COLUMNS = tuple(field.name for field in fields(Tables) if field.name not in _IMAGE_COLUMNS)
 
 
@@ -80,6 +81,8 @@ def joined(parts: Sequence[Tables]) -> Tables:
         for name in ("actual", "rows", "cols", *_REGION_COLUMNS)
     }
     merged["image"] = np.concatenate([part.image + start for part, start in zip(parts, starts, strict=False)])
+    objects = np.cumsum([0, *(part.object.max(initial=-1) + 1 for part in parts)])
+    merged["object"] = np.concatenate([part.object + start for part, start in zip(parts, objects, strict=False)])
     for name in ("ids", "split"):
         merged[name] = tuple(value for part in parts for value in getattr(part, name))
     return Tables(**merged)
@@ -162,6 +165,8 @@ class MapStore:
         path = self.folder / "tables" / f"{head}.regions.parquet"
         of_regions = _read_frame(path)
         try:
+            if "object" not in of_images.columns:  # written before objects were kept: every image is one
+                of_images = of_images.with_row_index("object")
             ids = of_images["id"].to_list()
             numbers = {id: number for number, id in enumerate(ids)}
             places = {point: place for place, point in enumerate(GRID)}
@@ -169,6 +174,7 @@ class MapStore:
             return Tables(
                 ids=tuple(ids),
                 split=tuple(of_images["split"].to_list()),
+                object=of_images["object"].to_numpy().astype(np.int64),
                 image=np.array([numbers[id] for id in of_regions["id"].to_list()], dtype=np.int64),
                 grid=np.array([places[point] for point in points], dtype=np.int64),
                 score=of_regions["score"].to_numpy().astype(np.float64),

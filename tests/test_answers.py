@@ -158,12 +158,19 @@ def test_what_submit_writes_is_what_score_reads(tmp_path):
     assert json.loads(shown.read_text())["score"] == 1e6
 
 
-def test_verdicts_are_not_scored_as_if_they_were_pixels(tmp_path, capsys):
+def test_an_answer_of_verdicts_is_scored_as_verdicts_and_not_as_pixels(tmp_path, capsys):
     root, answer = draw(tmp_path / "data", "textured-surfaces"), tmp_path / "answer.csv"
     assert submit(predict_truth(root, tmp_path / "pred"), answer) == 0
     assert read_answer(answer, layout="textured-surfaces").verdicts == {"d.png": True, "e.png": False}
+    score = ["score", str(answer), str(root), "--truth", str(root / "truth"), "--json", str(tmp_path / "s.json")]
+    assert run(score) == 0
+    answer.write_text("ImageId,answer\nd.png,1\ne.png,1\n")
+    assert run(score) == 0
+    card = json.loads((tmp_path / "s.json").read_text())
+    assert card["score"] == pytest.approx(1e6 / 3)
+    assert card["verdicts"]["confusion"] == {"OK": {"OK": 0, "NG": 1}, "NG": {"OK": 0, "NG": 1}}
     capsys.readouterr()
-    assert run(["score", str(answer), str(root), "--truth", str(root / "truth")]) == 2
+    assert run([*score, "--metric", "macro-f1"]) == 2
     assert "not which pixels; pixels are scored from a PRED folder" in error_of(capsys)
 
 

@@ -229,6 +229,63 @@ def test_heads_count_alike_ignored_pixels_and_unknown_heads_do_not_count(two_hea
     assert next(r.actual for r in card.per_image if (r.id, r.head) == ("x", "a")) == int((truth & ~half).sum())
 
 
+@pytest.fixture
+def objects(tmp_path):
+    """Two views each of good, bad, found and missed objects; the bad ones show it in one view, in either head."""
+    folder = tmp_path / "set"
+    mark = np.zeros((4, 6), np.uint8)
+    mark[1, 2:4] = 255
+    images.write_png(folder / "mark.png", mark)
+    rows = ["id,image,object_id,view,group,mask:a,mask:b"]
+    for name, masks in (("good", "clean,clean"), ("alarm", "clean,clean"), ("found", "clean,mark.png"),
+                        ("missed", "mark.png,clean")):  # fmt: skip
+        for view in "12":
+            images.write_png(folder / f"{name}{view}.png", np.zeros((4, 6), np.uint8))
+            known = masks if view == "1" else "clean,clean"
+            rows.append(f"{name}{view},{name}{view}.png,{name},{view},{'x' if name < 'g' else 'y'},{known}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return replace(open_dataset(folder), metric="verdict-f1")
+
+
+def predict_objects(folder: Path, dataset, **options) -> Path:
+    found = {"alarm2": np.eye(4, 6, dtype=bool), "found2": np.eye(4, 6, dtype=bool)}
+    masks = lambda id: found.get(id, np.zeros((4, 6), bool))  # noqa: E731
+    return predict(folder, [s.id for s in dataset.samples], masks, ("a", "b"), **options)
+
+
+def test_verdicts_are_of_objects_over_all_views_and_heads(objects, tmp_path):
+    card = score_path(predict_objects(tmp_path / "PRED", objects), objects)
+    assert card.verdicts.confusion == {"OK": {"OK": 1, "NG": 1}, "NG": {"OK": 1, "NG": 1}}
+    assert card.score == pytest.approx(5e5)
+    figures = card.overall
+    assert (figures.images, figures.dirty_images, figures.clean_images) == (4, 2, 2)
+    assert (figures.dirty_mean, figures.dirty_at_zero, figures.clean_marked) == (0.5, 0.5, 0.5)
+    assert figures.all_clean == pytest.approx(1 / 3)  # half of the objects are good: F1 2/3 and 0
+    assert card.per_group == {"x": pytest.approx(1 / 3), "y": pytest.approx(1 / 3)}
+    assert card.table()[0][1] == "objects"
+    assert json.loads(card.to_json())["verdicts"]["accuracy"] == 0.5
+
+
+def test_a_failed_image_is_the_wrong_verdict(objects, tmp_path):
+    failing = ("good1", "found1", "missed1")
+    card = score_path(predict_objects(tmp_path / "PRED", objects, failing=failing), objects)
+    assert card.verdicts.confusion == {"OK": {"OK": 0, "NG": 2}, "NG": {"OK": 1, "NG": 1}}
+    (tmp_path / "set" / "good1.png").write_bytes(b"no image")
+    again = score_path(tmp_path / "PRED", objects)
+    assert again.verdicts == card.verdicts
+
+
+def test_the_interval_is_over_groups_where_they_are_known(objects, tmp_path):
+    """Drawing the only group again changes nothing; drawing objects does."""
+    folder = predict_objects(tmp_path / "PRED", objects)
+    grouped = replace(objects, samples=tuple(replace(s, group="x") for s in objects.samples))
+    one_group = score_path(folder, grouped).overall
+    assert one_group.interval == (one_group.score_mean, one_group.score_mean)
+    alone = replace(objects, samples=tuple(replace(s, group=None) for s in objects.samples))
+    low, high = score_path(folder, alone).overall.interval
+    assert low < 0.5 < high
+
+
 def test_maps_are_ranked_over_all_pixels_that_are_not_ignored_and_within_groups(two_heads, tmp_path):
     dataset, truth, half = two_heads
     ramp = np.where(truth, 0.6, 0.0) + np.linspace(0, 0.3, truth.size).reshape(truth.shape)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from pixelgbm.errors import ModelError
@@ -21,6 +22,7 @@ def make_tables(seed: int = 0, images: int = 5, regions: int = 40) -> Tables:
     return Tables(
         ids=tuple(f"{seed}-{k}" for k in range(images)),
         split=("train",) * images,
+        object=np.arange(images) // 2,
         actual=rng.integers(0, 500, images),
         rows=np.full(images, 30),
         cols=np.full(images, 40),
@@ -56,6 +58,18 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, regions: int) -> None:
     np.testing.assert_array_equal(store.map("dirt", "0-1"), levels)
     with pytest.raises(ModelError, match="no head 'dust'; known: dirt, rust"):
         store.tables("dust")
+
+
+def test_views_of_an_object_stay_together_when_tables_are_joined_and_in_older_stores_each_image_is_one(
+    tmp_path: Path,
+) -> None:
+    assert joined([make_tables(), make_tables(1, images=2)]).object.tolist() == [0, 0, 1, 1, 2, 3, 3]
+    with write_store(tmp_path / "m.maps") as writer:
+        writer.tables("dirt", make_tables())
+        writer.finish(digest="abc", folds={})
+    path = tmp_path / "m.maps" / "tables" / "dirt.images.parquet"
+    pl.read_parquet(path).drop("object").write_parquet(path)
+    assert open_store(tmp_path / "m.maps").tables("dirt").object.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:

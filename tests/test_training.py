@@ -22,7 +22,7 @@ from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, m
 from pixelgbm.training.measured import EVERY_PLACE
 from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
-from pixelgbm.training.survivors import CUTS
+from pixelgbm.training.survivors import CUTS, drawn_views
 from pixelgbm.training.views import view_reader
 from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest, labelled
 
@@ -73,6 +73,17 @@ def test_later_looks_read_the_map_before_them_and_judge_survivors_only(data: Dat
     assert 0 < kept.mean() < 1
     assert mapped.levels[~kept].max() == 0
     assert mapped.levels.max() > 128
+
+
+def test_the_survivors_cut_is_measured_on_dirty_views_however_few_there_are() -> None:
+    dirty = np.arange(2000) % 226 == 0
+    drawn = drawn_views(dirty.tolist(), np.random.default_rng(0))
+    assert dirty[drawn].sum() == dirty.sum() == 9
+    assert 120 <= len(drawn) <= 129
+    assert drawn == sorted(set(drawn))
+    balanced = (np.arange(2000) % 2 == 0).tolist()
+    assert len(drawn_views(balanced, np.random.default_rng(0))) == 120
+    assert drawn_views([True, False], np.random.default_rng(0)) == [0, 1]
 
 
 def test_two_workers_write_the_bytes_of_one(data: Dataset, trained: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pixelgbm.tuning import Outcome, tune, tune_model
 from pixelgbm.tuning.objective import judge, split_points
 from tests.test_model import make_model
 
-F1 = METRICS["macro-f1"]
+F1, VERDICT = METRICS["macro-f1"], METRICS["verdict-f1"]
 
 
 def scores_of(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -73,6 +73,7 @@ def drawn_tables(images: int = 6) -> Tables:
     return Tables(
         ids=tuple(f"i{k}" for k in range(images)),
         split=("train",) * images,
+        object=np.arange(images),
         actual=np.array([truth.sum() for _, truth in drawn(images)]),
         **size,
         **{name: np.concatenate(parts) for name, parts in columns.items()},
@@ -92,6 +93,7 @@ def keep_images(tables: Tables, keep: np.ndarray) -> Tables:
     return Tables(
         ids=tuple(np.array(tables.ids)[keep]),
         split=tuple(np.array(tables.split)[keep]),
+        object=np.unique(tables.object[keep], return_inverse=True)[1],
         **{name: getattr(tables, name)[keep] for name in ("actual", "rows", "cols")},
         image=renumber[tables.image[rows]],
         **{name: getattr(tables, name)[rows] for name in per_region},
@@ -126,6 +128,83 @@ def test_score_from_tables_is_the_score_of_the_masks(
     assert outcome.score == pytest.approx(np.mean(values), abs=1e-12)
     assert outcome.false_alarms == pytest.approx(np.mean(clean_marked))
     assert (outcome.clean, outcome.dirty) == (2, 4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(point=st.sampled_from(GRID), min_area=st.integers(0, 90), cut=st.floats(0, 1), views=st.integers(1, 3))
+def test_verdicts_from_tables_are_those_of_the_masks_of_an_object(
+    point: tuple[int, str], min_area: int, cut: float, views: int
+) -> None:
+    rule = Rule(*point, min_area, cut, fill_holes=False)
+    called, truly = np.zeros((2, 6), dtype=bool)
+    for number, (levels, truth) in enumerate(drawn()):
+        table = measure_map(levels, rule.low, rule.operation)
+        mask, _ = decide(table, table.mean_probability, rule)
+        called[number // views] |= mask.any()
+        truly[number // views] |= truth.any()
+    objects = -(-6 // views)
+    tallies = VERDICT.tally(0, called[:objects], truly[:objects])
+    tables = replace(drawn_tables(), object=np.arange(6) // views)
+    outcome = judge(split_points(tables)[point], tables, rule, VERDICT)
+    assert outcome.score == pytest.approx(float(VERDICT.overall(tallies[:, None])))
+    assert (outcome.clean, outcome.dirty) == (objects - truly.sum(), truly.sum())
+
+
+def drawn_scores(clean: int, dirty: int, *, seed: int) -> Tables:
+    """One region an image: a false one that scores low, or a true one that scores high, with some overlap."""
+    rng = np.random.default_rng(seed)
+    images, points = clean + dirty, len(GRID)
+    score = np.concatenate([rng.beta(1.2, 14, clean), rng.beta(2.5, 2, dirty)])
+    tp = np.where(np.arange(images) < clean, 0, 60)
+    column = {"area": np.full(images, 60), "filled_area": np.full(images, 60), "tp": tp, "filled_tp": tp}
+    return Tables(
+        ids=tuple(map(str, range(images))),
+        split=("train",) * images,
+        object=np.arange(images),
+        actual=tp,
+        rows=np.full(images, 30),
+        cols=np.full(images, 30),
+        image=np.tile(np.arange(images), points),
+        grid=np.repeat(np.arange(points), images),
+        region=np.zeros(images * points, dtype=np.int64),
+        parent=np.full(images * points, -1),
+        score=np.tile(score, points),
+        **{name: np.tile(values, points) for name, values in column.items()},
+    )
+
+
+@pytest.mark.parametrize(("clean", "dirty", "most_alarms"), [(60, 60, 0.12), (226 * 12, 12, 0.002)])
+def test_a_rule_tuned_for_verdicts_holds_on_others_however_few_are_bad(
+    clean: int, dirty: int, most_alarms: float
+) -> None:
+    """On twenty-five times as many others it comes close to the best cut there is, and its alarms stay as rare."""
+    rule = tune(drawn_scores(clean, dirty, seed=1), VERDICT, trials=90).rule
+    others = keep_points(drawn_scores(25 * clean, 25 * dirty, seed=2), {rule.low})
+    point = split_points(others)[rule.low, rule.operation]
+    found = judge(point, others, rule, VERDICT)
+    plain = replace(rule, trim=None, gate=None, min_area=1)
+    cuts = np.linspace(0, 1, 101)
+    best = max(judge(point, others, replace(plain, region_cut=float(cut)), VERDICT).score for cut in cuts)
+    assert found.score > best - 0.03
+    assert found.false_alarms < most_alarms
+
+
+def keep_points(tables: Tables, lows: set[int]) -> Tables:
+    """The tables with the regions of only those thresholds."""
+    rows = np.isin(tables.grid, [place for place, (low, _) in enumerate(GRID) if low in lows])
+    names = ("image", "grid", "region", "parent", "area", "filled_area", "tp", "filled_tp", "score")
+    return replace(tables, **{name: getattr(tables, name)[rows] for name in names})
+
+
+def test_of_rules_with_the_same_verdicts_the_one_with_the_better_masks_is_taken() -> None:
+    result = tune(drawn_tables(), VERDICT, trials=60)
+    assert result.after.score == 1.0
+    assert (
+        judge(
+            split_points(drawn_tables())[result.rule.low, result.rule.operation], drawn_tables(), result.rule, F1
+        ).score
+        > 0.8
+    )
 
 
 def test_tuning_improves_a_bad_rule_and_says_by_how_much() -> None:
@@ -184,6 +263,7 @@ def test_the_gate_is_kept_only_where_it_pays() -> None:
     tables = Tables(
         ids=tuple(map(str, range(images))),
         split=("train",) * images,
+        object=np.arange(images),
         actual=np.where(dirty, 110, 0),
         rows=np.full(images, 30),
         cols=np.full(images, 30),
@@ -307,6 +387,19 @@ def test_tune_model_writes_the_rules_and_nothing_else(tmp_path: Path) -> None:
     again = tune_model(folder, trials=22)
     assert read_model(folder).digest == tuned.digest
     assert {name: found.rule for name, found in again.items()} == {name: found.rule for name, found in results.items()}
+
+
+def test_tune_model_takes_another_metric(tmp_path: Path) -> None:
+    folder, model = tmp_path / "model", make_model()
+    write_model(model, folder)
+    make_store(folder, model.boosters_digest, ("dirt", "rust"))
+    found = tune_model(folder, trials=20, metric="verdict-f1")
+    assert found["dirt"].after.score == 1.0 == found["dirt"].after.dirty_score
+    assert read_model(folder).metric == "macro-f1"
+    tables, rule = drawn_tables(), found["dirt"].rule
+    assert found["dirt"].after == judge(split_points(tables)[rule.low, rule.operation], tables, rule, VERDICT)
+    with pytest.raises(ModelError, match=r"model: metric 'speed'; known: macro-f1, dice, verdict-f1$"):
+        tune_model(folder, trials=2, metric="speed")
 
 
 def test_tune_model_takes_further_images(tmp_path: Path) -> None:

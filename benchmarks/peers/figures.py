@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm.evaluation import Figures, Scorecard
-from pixelgbm.metrics import mean_over_heads
+from pixelgbm.metrics import METRICS
 
 __all__ = ["Draws", "Method", "paired_interval", "row_of", "table_of"]
 
@@ -59,9 +59,14 @@ def paired_interval(
     for _ in range(draws.resamples):
         drawn = rng.integers(len(members), size=len(members))
         rows = drawn if groups is None else np.concatenate([members[k] for k in drawn])
-        found.append(mean_over_heads(ours[rows]) - mean_over_heads(other[rows]))
+        found.append(_mean(ours[rows]) - _mean(other[rows]))
     low, high = np.nanquantile(found, [0.025, 0.975])
-    return mean_over_heads(ours) - mean_over_heads(other), float(low), float(high)
+    return _mean(ours) - _mean(other), float(low), float(high)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """values: (images, heads)."""
+    return float(METRICS["macro-f1"].overall(values[..., np.newaxis]))
 
 
 def values_of(card: Scorecard) -> NDArray[np.float64]:

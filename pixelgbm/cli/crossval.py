@@ -8,7 +8,7 @@ import click
 
 from pixelgbm import crossvalidation
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, metric_option, say_excluded, workers_option
 from pixelgbm.cli.score import show_scorecard
 from pixelgbm.config import RunConfig, load_config
 from pixelgbm.tuning import TRIALS
@@ -25,6 +25,7 @@ __all__ = ["command"]
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
 @click.option("--wrong-references", is_flag=True, help="Also predict with references of other groups, and say how bad.")
 @click.option("--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Rules to try in each fold.")
+@metric_option
 @data_options
 @workers_option
 @quiet_option
@@ -38,6 +39,7 @@ def command(
     splits: tuple[str, ...],
     wrong_references: bool,
     trials: int,
+    metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
     workers: int,
@@ -52,7 +54,7 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     run_config = RunConfig() if config is None else load_config(config)
-    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits, metric=metric)
     say_excluded(console, dataset)
     with console.progress() as progress:
         card = crossvalidation.crossvalidate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +14,10 @@ import click
 from pixelgbm import datasets
 from pixelgbm.cli.console import Console
 from pixelgbm.errors import DatasetError
+from pixelgbm.metrics import METRICS
 from pixelgbm.records import Dataset
 
-__all__ = ["PATH", "data_options", "list_data", "say_excluded", "workers_option"]
+__all__ = ["PATH", "data_options", "list_data", "metric_option", "say_excluded", "workers_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -33,6 +35,11 @@ workers_option = click.option(
     default=_cores,
     show_default="all cores",
     help="Worker threads; the result is the same with any number.",
+)
+
+
+metric_option = click.option(
+    "--metric", type=click.Choice(list(METRICS)), help="What counts as good.  [default: the layout's own]"
 )
 
 
@@ -55,9 +62,14 @@ def list_data(
     contest_exclusions: bool,
     truth: Path | None = None,
     splits: Sequence[str] = (),
+    metric: str | None = None,
 ) -> Dataset:
-    """The samples of `splits`; none given, or "all": every one. Raises DatasetError for a split that is not there."""
+    """The samples of `splits`; none given, or "all": every one. metric: in place of the layout's own.
+
+    Raises DatasetError for a split that is not there.
+    """
     dataset = datasets.open_dataset(data, layout=layout, truth=truth, contest_exclusions=contest_exclusions)
+    dataset = replace(dataset, metric=metric or dataset.metric)
     if not splits or "all" in splits:
         return dataset
     there = sorted({sample.split for sample in dataset.samples})

@@ -8,7 +8,7 @@ import click
 
 from pixelgbm import evaluation, images
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, list_data
+from pixelgbm.cli.options import PATH, data_options, list_data, metric_option
 from pixelgbm.predictions import read_predictions
 
 __all__ = ["command", "show_scorecard"]
@@ -23,6 +23,7 @@ _GROUPS_SHOWN = 30
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: those predicted]")
 @click.option("--truth", type=PATH, metavar="DIR", help="Sealed tree of masks.")
 @click.option("--sheet", type=PATH, metavar="FILE", help="Draw image, reference, truth and found (PNG; needs a PRED).")
+@metric_option
 @data_options
 @quiet_option
 @json_option
@@ -34,6 +35,7 @@ def command(
     splits: tuple[str, ...],
     truth: Path | None,
     sheet: Path | None,
+    metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
     quiet: bool,
@@ -48,7 +50,9 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     if sheet is not None and not pred.is_dir():
         raise click.UsageError("--sheet needs a PRED folder, not an answer file", context)
-    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, truth=truth, splits=splits)
+    dataset = list_data(
+        data, layout=layout, contest_exclusions=contest_exclusions, truth=truth, splits=splits, metric=metric
+    )
     card = evaluation.score_path(pred, dataset)
     show_scorecard(console, card)
     if sheet is not None and card.overall is not None:
@@ -72,6 +76,9 @@ def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
         console.say(f"{id}: not inspected, scored 0 ({reason})")
     heading, *rows = card.table()
     console.table(f"score {card.score:,.1f} ({card.metric})", heading, rows)
+    if card.verdicts is not None and card.judges_verdicts:
+        heading, *rows = card.verdicts.table()
+        console.table(f"verdicts, accuracy {card.verdicts.accuracy:.4f}", heading, rows)
     if 1 < len(card.per_group) <= _GROUPS_SHOWN:
         heading, *rows = card.group_table()
         console.table(f"groups, mean {card.group_mean:.4f}", heading, rows)

@@ -9,7 +9,7 @@ import click
 
 from pixelgbm import training
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, metric_option, say_excluded, workers_option
 from pixelgbm.config import RunConfig, load_config
 from pixelgbm.errors import OutputError
 
@@ -22,6 +22,7 @@ __all__ = ["command"]
 @click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
 @click.option("--split", "splits", multiple=True, default=("train",), show_default=True, help="Repeatable.")
 @click.option("--profile", help="'fast': one look; 'best': more.  [default: the config's]")
+@metric_option
 @data_options
 @workers_option
 @quiet_option
@@ -32,6 +33,7 @@ def command(
     config: Path | None,
     splits: tuple[str, ...],
     profile: str | None,
+    metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
     workers: int,
@@ -50,7 +52,7 @@ def command(
         run_config = replace(run_config, profile=profile)
     if out.exists() and not (out / "manifest.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise OutputError(f"{out}: there is something that is no model; choose a new folder, an empty one or a model")
-    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
+    dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits, metric=metric)
     say_excluded(console, dataset)
     with console.progress() as progress:
         model = training.train(dataset, run_config, out=out, workers=workers, progress=progress)

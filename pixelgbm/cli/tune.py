@@ -11,7 +11,7 @@ import click
 
 from pixelgbm import tuning
 from pixelgbm.cli.console import Console, Progress, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, metric_option, say_excluded, workers_option
 from pixelgbm.errors import ConfigError
 from pixelgbm.mapstore import Tables, maps_folder, open_store
 from pixelgbm.model import read_model
@@ -49,6 +49,7 @@ __all__ = ["command"]
     help="With --full: the run.toml to write.  [default: MODEL.maps/full.toml]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@metric_option
 @data_options
 @workers_option
 @quiet_option
@@ -65,6 +66,7 @@ def command(
     images: int | None,
     out_config: Path | None,
     seed: int,
+    metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
     workers: int,
@@ -83,7 +85,7 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     tuning.refuse_test_split(also)
-    kept: dict[str, Any] = {"timeout_s": timeout_s, "storage": storage, "seed": seed}
+    kept: dict[str, Any] = {"metric": metric, "timeout_s": timeout_s, "storage": storage, "seed": seed}
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=also)
     if full:
         dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions)

@@ -249,7 +249,7 @@ def _cells_of(table: Path) -> _Table:
 LAYOUT = Layout(
     name="steel",
     looks="train.csv and train_images",
-    metric="macro-f1",
+    metric="dice",
     recognise=recognise,
     read=read,
     read_pair=make_pair,

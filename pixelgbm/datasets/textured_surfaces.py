@@ -143,7 +143,7 @@ def _test_images(root: Path, problems: list[str]) -> dict[str, Path]:
 LAYOUT = Layout(
     name="textured-surfaces",
     looks="folders train/defect_images or train/normal_images",
-    metric="macro-f1",
+    metric="verdict-f1",
     recognise=recognise,
     read=read,
     read_pair=make_pair,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pixelgbm import regions
 from pixelgbm.mapping import HeadMap, map_head, survivors
 from pixelgbm.mapstore import Tables
+from pixelgbm.metrics import numbered
 from pixelgbm.records import Sample
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.candidates import Candidates, joined, measure_grid
@@ -104,6 +105,7 @@ def tables_of(measured: Sequence[Measured], scores: NDArray[np.float64]) -> Tabl
     return Tables(
         ids=tuple(item.sample.id for item in shown),
         split=tuple(item.sample.split for item in shown),
+        object=numbered([(item.sample.object_id, item.sample.object_id or item.sample.id) for item in shown]),
         actual=np.array([item.actual for item in shown], dtype=np.int64),
         rows=np.array([item.shape[0] for item in shown], dtype=np.int64),
         cols=np.array([item.shape[1] for item in shown], dtype=np.int64),

@@ -15,10 +15,10 @@ from pixelgbm.mapstore import Tables, joined, maps_folder, open_store
 from pixelgbm.metrics import METRICS, Metric
 from pixelgbm.model import read_model, write_model
 from pixelgbm.regions import GRID
-from pixelgbm.tuning.objective import FALSE_ALARM_COST, JITTERS, Outcome, judge, plateau, split_points
+from pixelgbm.tuning.objective import FALSE_ALARM_COST, JITTERS, MASK_WEIGHT, Outcome, judge, plateau, split_points
 from pixelgbm.tuning.study import search
 
-__all__ = ["TRIALS", "Outcome", "TuningResult", "refuse_test_split", "tune", "tune_model"]
+__all__ = ["TRIALS", "Outcome", "TuningResult", "named_metric", "refuse_test_split", "tune", "tune_model"]
 
 TRIALS = 300
 
@@ -49,6 +49,13 @@ def refuse_test_split(splits: Iterable[str]) -> None:
             raise ConfigError(
                 f"split {split!r}: a test split is never tuned on, it is opened by `pixelgbm score` alone"
             )
+
+
+def named_metric(name: str, *, where: Path | str) -> Metric:
+    """The metric of that name. Raises ModelError, saying `where` it is named, for an unknown one."""
+    if name not in METRICS:
+        raise ModelError(f"{where}: metric {name!r}; known: {', '.join(METRICS)}")
+    return METRICS[name]
 
 
 def tune(
@@ -112,7 +119,7 @@ def _best(known: list[tuple[Rule, float]]) -> Rule:
 
 def _question(tables: Tables, metric: Metric, seed: int) -> str:
     """A digest of what a trial's value depends on, so that a study is continued only on the same question."""
-    asked = (_VERSION, metric.name, seed, tables.ids, GRID, JITTERS, FALSE_ALARM_COST, DEFAULT_RULE)
+    asked = (_VERSION, metric.name, seed, tables.ids, GRID, JITTERS, FALSE_ALARM_COST, MASK_WEIGHT, DEFAULT_RULE)
     digest = hashlib.sha256(repr(asked).encode())
     for field in fields(tables):
         value = getattr(tables, field.name)
@@ -126,6 +133,7 @@ def tune_model(
     *,
     also: Mapping[str, Tables] | None = None,
     maps: Path | str | None = None,
+    metric: str | None = None,
     trials: int = TRIALS,
     timeout_s: float | None = None,
     storage: str | None = None,
@@ -135,16 +143,16 @@ def tune_model(
     """Tune every head of a model on its out-of-fold tables and write the rules into the model folder.
 
     also: per head the tables of further labelled images, such as dev. maps: the store, by default MODEL.maps.
-    storage: as for `tune`, by default a SQLite file in the store. timeout_s: for each head. The model is written
-    once, when all heads are done. Raises ModelError when the maps are missing or of another training.
+    metric: a name in `METRICS`; None is that of the model. storage: as for `tune`, by default a SQLite file in the
+    store. timeout_s: for each head. The model is written once, when all heads are done. Raises ModelError when the maps
+    are missing or of another training.
     """
     model = read_model(folder)
     store_folder = maps_folder(folder) if maps is None else Path(maps)
     store = open_store(store_folder)
     if store.digest != model.boosters_digest:
         raise ModelError(f"{store_folder}: these maps are of another training than {folder}; train again")
-    if model.metric not in METRICS:
-        raise ModelError(f"{folder}: metric {model.metric!r}; known: {', '.join(METRICS)}")
+    chosen = named_metric(metric or model.metric, where=folder)
     results = {}
     for head in model.heads:
         parts = [store.tables(head.name)]
@@ -152,7 +160,7 @@ def tune_model(
             parts.append(also[head.name])
         results[head.name] = tune(
             joined(parts),
-            METRICS[model.metric],
+            chosen,
             rule=head.rule,
             name=head.name,
             trials=trials,

@@ -9,40 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-
 from pixelgbm import files
 from pixelgbm.config import RunConfig
 from pixelgbm.errors import ConfigError, ModelError
 from pixelgbm.mapstore import maps_folder
-from pixelgbm.metrics import METRICS
+from pixelgbm.metrics import Metric
 from pixelgbm.model import Model, read_model
 from pixelgbm.records import Dataset
 from pixelgbm.training.plan import Progress, make_plan
+from pixelgbm.tuning import named_metric
 from pixelgbm.tuning.costs import Cost, PairCost, expected_forest
 from pixelgbm.tuning.frontier import Frontier, Tried, open_frontier, pareto
 from pixelgbm.tuning.parts import Parts, allowed_data, parted
 from pixelgbm.tuning.settings import IMAGES, TRIALS, Space, config_from, config_text, describe, space_around
 from pixelgbm.tuning.shots import Album
-from pixelgbm.tuning.trying import FOLDS, HeldOut, Trying, searching
-from pixelgbm.tuning.worth import Interval, interval, standard_error
+from pixelgbm.tuning.trying import FOLDS, HeldOut, Row, Trying, searching
 
 __all__ = ["FullResult", "Row", "search_settings"]
 
 _SCALE_STEP = 1.5
-_VERSION = 1  # of what a trial is: a study of another version is not continued
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A setting on the trade-off curve. ms: for a pair, of one core. score: out-of-fold on the images of the search,
-    which is too good for a setting that was picked by it.
-    """
-
-    trial: int
-    ms: float
-    score: Interval
-    config: RunConfig
+_VERSION = 2  # of what a trial is: a study of another version is not continued
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +53,7 @@ def search_settings(
     dataset: Dataset,
     *,
     also: Sequence[str] = (),
+    metric: str | None = None,
     budget_ms: float | None = None,
     trials: int = TRIALS,
     images: int = IMAGES,
@@ -80,10 +67,11 @@ def search_settings(
 ) -> FullResult:
     """Search the settings around those of the model in `folder`, and write the pick as a `run.toml`.
 
-    dataset: all of the data the model was trained on; only the splits of that training and `also` are opened. images:
-    how many the search uses; half as many more are kept from it, for the figures of the pick. budget_ms: what a pair
-    may cost; None takes the cheapest setting that is not told apart from the best. storage, trials: as for `tune`; by
-    default MODEL.maps/full.db, and a study goes on where it stopped, whatever the budget then was.
+    dataset: all of the data the model was trained on; only the splits of that training and `also` are opened. metric:
+    as for `tune_model`. images: how many the search uses; half as many more are kept from it, for the figures of the
+    pick. budget_ms: what a pair may cost; None takes the cheapest setting that is not told apart from the best.
+    storage, trials: as for `tune`; by default MODEL.maps/full.db, and a study goes on where it stopped, whatever the
+    budget then was.
     cost: in place of a clock.
     Raises ConfigError for a test split, and when no setting meets the budget; ModelError for other data.
     """
@@ -97,22 +85,22 @@ def search_settings(
     parts = parted(usable, images=images, seed=seed, workers=workers, progress=progress)
     plan = make_plan(parts.search, config, workers=workers, progress=progress)
     space = space_around(base, scales=_scales(base))
-    metric = METRICS[model.metric]
+    chosen_metric = named_metric(metric or model.metric, where=folder)
     url = f"sqlite:///{maps.resolve() / 'full.db'}" if storage is None else storage
-    name = f"full-{_question(model, parts, space, seed)}"
+    name = f"full-{_question(model, chosen_metric, parts, space, seed)}"
     with (
         open_frontier(url, name, space, seed=seed) as frontier,
         Album(parts.search, plan, config, folder=maps, workers=workers, progress=progress) as album,
     ):
         clock = PairCost(parts.search, config, known=frontier.notes.get("cost")) if cost is None else cost
-        trying = Trying(parts, plan, album, space, metric, clock, seed, workers)
+        trying = Trying(parts, plan, album, space, chosen_metric, clock, seed, workers)
         _check_budget(space, clock, len(plan.heads), budget_ms)
         _search(frontier, trying, budget_ms, trials=trials, timeout_s=timeout_s, progress=progress)
         tried = frontier.tried
-        chosen = _pick(tried, trying.groups, space, budget_ms, seed=seed)
+        chosen = _pick(tried, trying, budget_ms)
         held_out, best = trying.held_out(space.config(chosen.values), progress=progress)
         whole_ms = clock.whole(best) if isinstance(clock, PairCost) else None
-    rows = {trial.number: _row(trial, space, trying.groups, seed) for trial in (*pareto(tried), tried[0], chosen)}
+    rows = {trial.number: trying.row(trial) for trial in (*pareto(tried), tried[0], chosen)}
     path = maps / "full.toml" if out_config is None else Path(out_config)
     result = FullResult(
         curve=tuple(rows[trial.number] for trial in pareto(tried)),
@@ -132,8 +120,6 @@ def search_settings(
 
 
 def _base(folder: Path | str, model: Model) -> RunConfig:
-    if model.metric not in METRICS:
-        raise ModelError(f"{folder}: metric {model.metric!r}; known: {', '.join(METRICS)}")
     try:
         return config_from(model.training["config"])
     except (KeyError, ConfigError) as error:
@@ -145,12 +131,12 @@ def _scales(base: RunConfig) -> list[float]:
     return [float(f"{scale:.3g}") for scale in around if 0.25 <= scale <= 8]
 
 
-def _question(model: Model, parts: Parts, space: Space, seed: int) -> str:
+def _question(model: Model, metric: Metric, parts: Parts, space: Space, seed: int) -> str:
     """A digest of what a trial's score depends on. The budget is not in it: a trial is worth the same under any."""
     asked = {
         "version": _VERSION,
         "data": model.training.get("data_digest"),
-        "metric": model.metric,
+        "metric": metric.name,
         "seed": seed,
         "base": space.base.to_dict(),
         "axes": {name: repr(axis) for name, axis in space.axes.items()},
@@ -191,10 +177,10 @@ def _search(
             progress(len(frontier.tried), trials, "trying settings")
 
 
-def _pick(tried: Sequence[Tried], groups: Sequence[str], space: Space, budget_ms: float | None, *, seed: int) -> Tried:
+def _pick(tried: Sequence[Tried], trying: Trying, budget_ms: float | None) -> Tried:
     """The best within the budget; without one the cheapest that is not told apart from the best.
 
-    Told apart: worse by more than one standard error of the difference, image by image.
+    Told apart: worse by more than one standard error of the difference on the same images.
     """
     cheapest = min(tried, key=lambda trial: trial.ms)
     if budget_ms is not None:
@@ -202,20 +188,15 @@ def _pick(tried: Sequence[Tried], groups: Sequence[str], space: Space, budget_ms
         if not affordable:
             raise ConfigError(
                 f"none of {len(tried)} settings tried costs at most {budget_ms:g} ms a pair; the cheapest, "
-                f"{cheapest.ms:.3g} ms ({describe(space.config(cheapest.values))}); raise --budget-ms or --trials"
+                f"{cheapest.ms:.3g} ms ({describe(trying.space.config(cheapest.values))}); "
+                "raise --budget-ms or --trials"
             )
         return max(affordable, key=lambda trial: (trial.score, -trial.ms))
     best = max(tried, key=lambda trial: (trial.score, -trial.ms))
     for trial in pareto(tried):
-        lost = np.array(best.notes["per image"]) - np.array(trial.notes["per image"])
-        if lost.mean() <= standard_error(lost, groups, seed=seed):
+        if trying.is_as_good(trial, best):
             return trial
     return best
-
-
-def _row(trial: Tried, space: Space, groups: Sequence[str], seed: int) -> Row:
-    values = np.array(trial.notes["per image"])
-    return Row(trial.number, trial.ms, interval(values, groups, seed=seed), space.config(trial.values))
 
 
 def _comment(result: FullResult) -> str:

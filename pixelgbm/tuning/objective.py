@@ -14,10 +14,21 @@ from numpy.typing import NDArray
 
 from pixelgbm.decision import Layer, Rule, accepted, trimmed
 from pixelgbm.mapstore import Tables
-from pixelgbm.metrics import Metric
+from pixelgbm.metrics import Metric, pixel_f1, summed
 from pixelgbm.regions import GRID, LOW_GRID
 
-__all__ = ["FALSE_ALARM_COST", "JITTERS", "Outcome", "Point", "judge", "marked", "plateau", "split_points"]
+__all__ = [
+    "FALSE_ALARM_COST",
+    "JITTERS",
+    "MASK_WEIGHT",
+    "Outcome",
+    "Point",
+    "judge",
+    "marked",
+    "plateau",
+    "split_points",
+    "unit_counts",
+]
 
 JITTERS = ((0.0, 1.0), (-0.05, 1.0), (-0.025, 1.0), (0.025, 1.0), (0.05, 1.0), (0.0, 0.75), (0.0, 1.33))
 """(move of region cut and gate, factor on the minimum area): an objective is averaged over them, so that tuning takes
@@ -29,12 +40,21 @@ once; tuned without this, false alarms wandered between 0 and .11 for the same s
 .03 gave .762 with 3.4 % of the clean images marked, .15 .763 with 3.0 %, .4 .758 with 1.9 %."""
 
 
+MASK_WEIGHT = 0.02
+"""What the mean pixel F1 of the dirty counts beside a metric that asks for verdicts alone: of the many rules that give
+the same verdicts the one with the better masks is taken. Such a metric has no further price for a false alarm: it
+weighs both classes itself. On drawn scores of 100 good and 100 bad objects .15 cost .0015 of macro-F1 on others, and
+with 226 good ones for each bad it changed no choice; `JITTERS` gained .002 and, with 8 bad objects, .006 over the
+peak."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a rule gives on tables, without jitter.
 
-    score: mean of the metric over the images. dirty_score: over the dirty images, NaN without any. false_alarms:
-    share of the clean images with a false pixel, NaN without any. clean, dirty: how many images are.
+    score: the metric. dirty_score: the mean over the dirty images, NaN without any. false_alarms: share of the clean
+    images with a false pixel, NaN without any. clean, dirty: how many images are. Where the metric judges objects, of
+    objects in place of images.
     """
 
     score: float
@@ -109,13 +129,23 @@ def _ladder(point: Point) -> Iterator[Point]:
         step = step.above
 
 
+def unit_counts(
+    point: Point, tables: Tables, rule: Rule, metric: Metric
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Per unit of the metric, an image or an object, the true, the marked and the defect pixels, (units,) each."""
+    tp, predicted = marked(point, rule, len(tables.ids))
+    if not metric.merges:
+        return tp, predicted, tables.actual.astype(np.float64)
+    return summed(tp, tables.object), summed(predicted, tables.object), summed(tables.actual, tables.object)
+
+
 def judge(point: Point, tables: Tables, rule: Rule, metric: Metric) -> Outcome:
     """What `rule` gives. point: of `rule.low` and `rule.operation`. Raises nothing; needs at least one image."""
-    tp, predicted = marked(point, rule, len(tables.ids))
-    values, dirty = metric.per_image(tp, predicted, tables.actual), tables.actual > 0
-    clean = ~dirty
+    tp, predicted, actual = unit_counts(point, tables, rule, metric)
+    tallies, dirty = metric.tally(tp, predicted, actual), actual > 0
+    values, clean = metric.worth(tallies), ~dirty
     return Outcome(
-        score=float(values.mean()),
+        score=float(metric.worth(tallies.mean(axis=0))),
         dirty_score=float(values[dirty].mean()) if dirty.any() else float("nan"),
         false_alarms=float((predicted[clean] > 0).mean()) if clean.any() else float("nan"),
         clean=int(clean.sum()),
@@ -124,8 +154,10 @@ def judge(point: Point, tables: Tables, rule: Rule, metric: Metric) -> Outcome:
 
 
 def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric) -> float:
-    """The score averaged over `JITTERS`, less `FALSE_ALARM_COST` times the share of clean images marked."""
-    clean = tables.actual == 0
+    """The score averaged over `JITTERS`, less `FALSE_ALARM_COST` times the share of clean images marked.
+
+    For a metric of verdicts there is no such cost, and masks count by `MASK_WEIGHT`.
+    """
     values = []
     for move, factor in JITTERS:
         moved = replace(
@@ -135,7 +167,16 @@ def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric) -> float:
             gate=None if rule.gate is None else rule.gate + move,
             trim=None if rule.trim is None else rule.trim + move,
         )
-        tp, predicted = marked(point, moved, len(tables.ids))
-        alarms = float((predicted[clean] > 0).mean()) if clean.any() else 0.0
-        values.append(float(metric.per_image(tp, predicted, tables.actual).mean()) - FALSE_ALARM_COST * alarms)
+        tp, predicted, actual = unit_counts(point, tables, moved, metric)
+        values.append(float(metric.worth(metric.tally(tp, predicted, actual).mean(axis=0))))
+        dirty = actual > 0
+        if metric.merges:
+            values[-1] += MASK_WEIGHT * _mean(pixel_f1(tp, predicted, actual)[dirty])
+        else:
+            values[-1] -= FALSE_ALARM_COST * _mean(predicted[~dirty] > 0)
     return float(np.mean(values))
+
+
+def _mean(values: NDArray[np.generic]) -> float:
+    """0 for nothing."""
+    return float(values.mean()) if values.size else 0.0

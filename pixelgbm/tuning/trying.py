@@ -16,13 +16,25 @@ from pixelgbm.model import Model
 from pixelgbm.training import make_tables
 from pixelgbm.training.plan import Plan, Progress
 from pixelgbm.tuning.costs import Cost, expected_forest
+from pixelgbm.tuning.frontier import Tried
 from pixelgbm.tuning.parts import Parts
 from pixelgbm.tuning.rehearsal import rehearse
 from pixelgbm.tuning.settings import Space, Values, describe
 from pixelgbm.tuning.shots import Album
-from pixelgbm.tuning.worth import Interval, best_rule, interval, nested_values, over_heads, rule_values, values_of
+from pixelgbm.tuning.worth import (
+    Interval,
+    best_rule,
+    difference,
+    interval,
+    nested_tallies,
+    over_heads,
+    rule_tallies,
+    score_of,
+    tallies_of,
+    unit_ids,
+)
 
-__all__ = ["FOLDS", "HeldOut", "Trying", "searching"]
+__all__ = ["FOLDS", "HeldOut", "Row", "Trying", "searching"]
 
 FOLDS = 2
 """Of the search's own boosters: two folds cost half of three, and all settings are judged alike."""
@@ -37,6 +49,18 @@ class HeldOut:
     pick: Interval
     present: Interval
     gain: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A setting on the trade-off curve. ms: for a pair, of one core. score: out-of-fold on the images of the search,
+    which is too good for a setting that was picked by it.
+    """
+
+    trial: int
+    ms: float
+    score: Interval
+    config: RunConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +90,52 @@ class Trying:
         config = self.space.config(values)
         shots = self.album.at(config.features.scale)
         found = rehearse(self.parts.search, shots, self.plan, searching(config, self.seed), workers=self.workers)
-        per_image = self._per_image(found.tables)
+        units, tallies = self._nested(found.tables)
         notes = {
             "setting": describe(config),
-            "per image": [float(f"{value:.6g}") for value in per_image],
+            "units": units,
+            "tallies": [[float(f"{value:.6g}") for value in row] for row in tallies],
             "share looked at again": found.forest.share,
         }
-        return float(per_image.mean()), self.cost.ms(config, found.forest), notes
+        return score_of(tallies, self.metric), self.cost.ms(config, found.forest), notes
+
+    def row(self, trial: Tried) -> Row:
+        """A setting that was tried, with its interval."""
+        tallies, groups = self._noted(trial)
+        score = interval(tallies, groups, self.metric, seed=self.seed)
+        return Row(trial.number, trial.ms, score, self.space.config(trial.values))
+
+    def is_as_good(self, trial: Tried, best: Tried) -> bool:
+        """Whether a setting is worse than another by no more than one standard error of the difference."""
+        tallies, groups = self._noted(best)
+        lost, error = difference(tallies, self._noted(trial)[0], groups, self.metric, seed=self.seed)
+        return lost.mean <= error
+
+    def _noted(self, trial: Tried) -> tuple[NDArray[np.float64], list[str]]:
+        """The tallies noted with a trial, and the groups of their units."""
+        return np.array(trial.notes["tallies"]), [self.parts.groups[id] for id in trial.notes["units"]]
 
     def held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[HeldOut, Model]:
         """The figures of a setting and of the present one on the groups kept from the search, and its model."""
-        values, model = self._on_held_out(config, progress=progress)
-        present = values if config == self.space.base else self._on_held_out(self.space.base, progress=progress)[0]
-        groups = [self.parts.groups[sample.id] for sample in self.parts.held_out.samples]
-        pick, now, gain = (interval(v, groups, seed=self.seed) for v in (values, present, values - present))
-        return HeldOut(len(groups), len(set(groups)), pick, now, gain), model
+        units, tallies, model = self._on_held_out(config, progress=progress)
+        present = tallies if config == self.space.base else self._on_held_out(self.space.base, progress=progress)[1]
+        groups = [self.parts.groups[id] for id in units]
+        pick, now = (interval(t, groups, self.metric, seed=self.seed) for t in (tallies, present))
+        gain, _ = difference(tallies, present, groups, self.metric, seed=self.seed)
+        return HeldOut(len(self.parts.held_out.samples), len(set(groups)), pick, now, gain), model
 
-    def _per_image(self, tables: Mapping[str, Tables]) -> NDArray[np.float64]:
+    def _nested(self, tables: Mapping[str, Tables]) -> tuple[list[str], NDArray[np.float64]]:
         found = {}
         for head, table in tables.items():
-            _, values = rule_values(table, self.metric)
-            groups = [self.parts.groups[id] for id in table.ids]
-            found[head] = (table.ids, nested_values(values, groups, seed=self.seed))
-        return over_heads(found, [sample.id for sample in self.parts.search.samples])
+            _, tallies = rule_tallies(table, self.metric)
+            units = unit_ids(table, self.metric)
+            groups = [self.parts.groups[id] for id in units]
+            found[head] = (units, nested_tallies(tallies, groups, self.metric, seed=self.seed))
+        return over_heads(found)
 
-    def _on_held_out(self, config: RunConfig, *, progress: Progress | None) -> tuple[NDArray[np.float64], Model]:
+    def _on_held_out(
+        self, config: RunConfig, *, progress: Progress | None
+    ) -> tuple[list[str], NDArray[np.float64], Model]:
         """Grown, and its rule chosen, on all images of the search; applied to the others as prediction does it."""
         shots = self.album.at(config.features.scale)
         found = rehearse(
@@ -98,15 +143,16 @@ class Trying:
         )
         assert found.model is not None
         heads = [
-            replace(head, rule=best_rule(*rule_values(found.tables[head.name], self.metric)))
+            replace(head, rule=best_rule(*rule_tallies(found.tables[head.name], self.metric), self.metric))
             for head in found.model.heads
         ]
         model = replace(found.model, heads=tuple(heads))
         tables = make_tables(model, self.parts.held_out, workers=self.workers, progress=progress)
         scores = {
-            head.name: (tables[head.name].ids, values_of(tables[head.name], head.rule, self.metric)) for head in heads
+            name: (unit_ids(table, self.metric), tallies_of(table, head.rule, self.metric))
+            for name, table, head in ((head.name, tables[head.name], head) for head in heads)
         }
-        return over_heads(scores, [sample.id for sample in self.parts.held_out.samples]), model
+        return *over_heads(scores), model
 
 
 def searching(config: RunConfig, seed: int) -> RunConfig:

@@ -10,9 +10,11 @@ through a rule that was chosen on it:
    to those that were not drawn (Efron and Tibshirani 1997, doi:10.1080/01621459.1997.10474007, without the .632 part:
    the maps are out-of-fold already, only the rule has to be nested). Rules that are nearly as good as the best share in
    it, by exp(mean / `TIE`), so that a hair's difference never swaps one rule for another;
-3. an image's value is the mean over all the times it was left out.
+3. an image's tally is the mean over all the times it was left out.
 
-The unit stays that of the metric, which an average precision would not keep.
+What is averaged is what the metric counts of an image, its *tally*; the score is what the mean tally is worth. For a
+mean of F1 both are the same; verdicts are counted as shares of a confusion matrix, whose F1 is that of the whole. The
+unit stays that of the metric, which an average precision would not keep.
 """
 
 from __future__ import annotations
@@ -25,20 +27,22 @@ from numpy.typing import NDArray
 
 from pixelgbm.decision import Rule
 from pixelgbm.mapstore import Tables
-from pixelgbm.metrics import Metric
+from pixelgbm.metrics import Metric, group_weights
 from pixelgbm.regions import GRID
-from pixelgbm.tuning.objective import marked, split_points
+from pixelgbm.tuning.objective import Point, split_points, unit_counts
 from pixelgbm.tuning.rehearsal import POINTS
 
 __all__ = [
     "Interval",
     "best_rule",
+    "difference",
     "interval",
-    "nested_values",
+    "nested_tallies",
     "over_heads",
-    "rule_values",
-    "standard_error",
-    "values_of",
+    "rule_tallies",
+    "score_of",
+    "tallies_of",
+    "unit_ids",
 ]
 
 CUTS: tuple[float, ...] = (0.05, 0.12, 0.2, 0.28, 0.36, 0.44, 0.52, 0.6, 0.68, 0.76)
@@ -54,30 +58,40 @@ INTERVAL_RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over images and its 95 % bootstrap interval over groups of images."""
+    """A score, or the difference of two, and its 95 % bootstrap interval over groups of images."""
 
     mean: float
     low: float
     high: float
 
 
-def rule_values(tables: Tables, metric: Metric) -> tuple[list[Rule], NDArray[np.float64]]:
-    """Every rule of a plain grid, and (rules, images) its plateau values."""
+def unit_ids(tables: Tables, metric: Metric) -> tuple[str, ...]:
+    """The units of the metric, each by the identifier of its first image."""
+    if not metric.merges:
+        return tables.ids
+    _, first = np.unique(tables.object, return_index=True)
+    return tuple(tables.ids[k] for k in first)
+
+
+def rule_tallies(tables: Tables, metric: Metric) -> tuple[list[Rule], NDArray[np.float64]]:
+    """Every rule of a plain grid, and (rules, units, k) its plateau tallies."""
     points = split_points(tables)
     kept: list[Rule] = []
     parts = []
     for place in POINTS:
         low, operation = GRID[place]
         for trim in TRIMS:
-            values = np.empty((len(CUTS), len(AREAS), len(tables.ids)))
-            for i, cut in enumerate(CUTS):
-                for j, area in enumerate(AREAS):
-                    rule = Rule(low, operation, area, cut, fill_holes=False, trim=trim)
-                    tp, predicted = marked(points[low, operation], rule, len(tables.ids))
-                    values[i, j] = metric.per_image(tp, predicted, tables.actual)
-                    kept.append(rule)
-            parts.append(_plateau(_plateau(values, 0), 1).reshape(-1, len(tables.ids)))
+            rules = [[Rule(low, operation, area, cut, fill_holes=False, trim=trim) for area in AREAS] for cut in CUTS]
+            found = np.array([[_tallies(points, tables, rule, metric) for rule in row] for row in rules])
+            kept += [rule for row in rules for rule in row]
+            parts.append(_plateau(_plateau(found, 0), 1).reshape(-1, *found.shape[2:]))
     return kept, np.concatenate(parts)
+
+
+def _tallies(
+    points: Mapping[tuple[int, str], Point], tables: Tables, rule: Rule, metric: Metric
+) -> NDArray[np.float64]:
+    return metric.tally(*unit_counts(points[rule.low, rule.operation], tables, rule, metric))
 
 
 def _plateau(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -88,67 +102,74 @@ def _plateau(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return averaged
 
 
-def nested_values(values: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> NDArray[np.float64]:
-    """(images,) what each image gets from rules chosen without its group.
+def nested_tallies(
+    tallies: NDArray[np.float64], groups: Sequence[str], metric: Metric, *, seed: int
+) -> NDArray[np.float64]:
+    """(units, k) what each unit gets from rules chosen without its group.
 
-    values: (rules, images). groups: of the images. With a single group there is nothing to nest in: the best rule.
+    tallies: (rules, units, k). groups: of the units. With a single group there is nothing to nest in: the best rule.
     """
-    number = _numbers(groups)
-    weights = _drawn(number, seed=seed, resamples=RESAMPLES)
-    total = weights.sum(axis=1, keepdims=True)
-    mean = weights @ values.T / total
-    chosen = np.exp((mean - mean.max(axis=1, keepdims=True)) / TIE)
+    weights = np.concatenate(list(group_weights(groups, seed=seed, resamples=RESAMPLES)))
+    mean = np.tensordot(weights, tallies, axes=(1, 1)) / weights.sum(axis=1)[:, np.newaxis, np.newaxis]
+    score = metric.worth(mean)
+    chosen = np.exp((score - score.max(axis=1, keepdims=True)) / TIE)
     chosen /= chosen.sum(axis=1, keepdims=True)
     out = (weights == 0).astype(np.float64)
-    count = out.sum(axis=0)
-    summed = (out * (chosen @ values)).sum(axis=0)
-    fallback = values[int(np.argmax(values.mean(axis=1)))]
+    count = out.sum(axis=0)[:, np.newaxis]
+    summed = np.einsum("ru,ruk->uk", chosen.T @ out, tallies)
+    fallback = tallies[_best(tallies, metric)]
     nested: NDArray[np.float64] = np.where(count > 0, summed / np.maximum(count, 1), fallback)
     return nested
 
 
-def best_rule(rules: Sequence[Rule], values: NDArray[np.float64]) -> Rule:
-    """The first of the best rules over all images."""
-    return rules[int(np.argmax(values.mean(axis=1)))]
+def best_rule(rules: Sequence[Rule], tallies: NDArray[np.float64], metric: Metric) -> Rule:
+    """The first of the best rules over all images. tallies: (rules, units, k)."""
+    return rules[_best(tallies, metric)]
 
 
-def values_of(tables: Tables, rule: Rule, metric: Metric) -> NDArray[np.float64]:
-    """(images,) the metric itself, no average, of one rule."""
-    tp, predicted = marked(split_points(tables)[rule.low, rule.operation], rule, len(tables.ids))
-    return np.asarray(metric.per_image(tp, predicted, tables.actual), dtype=np.float64)
+def _best(tallies: NDArray[np.float64], metric: Metric) -> int:
+    return int(np.argmax(metric.worth(tallies.mean(axis=1))))
+
+
+def tallies_of(tables: Tables, rule: Rule, metric: Metric) -> NDArray[np.float64]:
+    """(units, k) the tallies themselves, no average, of one rule."""
+    return _tallies(split_points(tables), tables, rule, metric)
 
 
 def over_heads(
-    found: Mapping[str, tuple[Sequence[str], NDArray[np.float64]]], ids: Sequence[str]
-) -> NDArray[np.float64]:
-    """(images,) the mean over the heads each image is labelled for. found: head -> (ids, values)."""
-    by_id = {head: dict(zip(of, values.tolist(), strict=True)) for head, (of, values) in found.items()}
-    return np.array([np.mean([table[id] for table in by_id.values() if id in table]) for id in ids])
+    found: Mapping[str, tuple[Sequence[str], NDArray[np.float64]]],
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Units, and (units, k) their mean over the heads each is labelled for. found: head -> (units, (units, k))."""
+    by_head = [dict(zip(ids, tallies, strict=True)) for ids, tallies in found.values()]
+    units = list(dict.fromkeys(id for ids, _ in found.values() for id in ids))
+    return units, np.array([np.mean([table[id] for table in by_head if id in table], axis=0) for id in units])
 
 
-def interval(values: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> Interval:
-    """The mean of `values` (images,) and its interval when groups are drawn again."""
-    low, high = np.quantile(_means(values, groups, seed=seed), [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
+def score_of(tallies: NDArray[np.float64], metric: Metric) -> float:
+    """What the mean of tallies (units, k) is worth."""
+    return float(metric.worth(tallies.mean(axis=0)))
 
 
-def standard_error(values: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> float:
-    """The bootstrap standard error of the mean of `values` (images,) over groups."""
-    return float(np.std(_means(values, groups, seed=seed)))
+def interval(tallies: NDArray[np.float64], groups: Sequence[str], metric: Metric, *, seed: int) -> Interval:
+    """The score of tallies (units, k) and its interval when groups are drawn again."""
+    low, high = np.quantile(_scores(tallies, groups, metric, seed=seed), [0.025, 0.975])
+    return Interval(score_of(tallies, metric), float(low), float(high))
 
 
-def _means(values: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> NDArray[np.float64]:
-    weights = _drawn(_numbers(groups), seed=seed, resamples=INTERVAL_RESAMPLES)
-    return np.asarray(weights @ values / weights.sum(axis=1))
+def difference(
+    one: NDArray[np.float64], other: NDArray[np.float64], groups: Sequence[str], metric: Metric, *, seed: int
+) -> tuple[Interval, float]:
+    """The score of `one` less that of `other`, tallies (units, k) of the same units, and its standard error.
+
+    Both are drawn with the same groups, so what they share does not widen it.
+    """
+    drawn = [_scores(tallies, groups, metric, seed=seed) for tallies in (one, other)]
+    gap = drawn[0] - drawn[1]
+    low, high = np.quantile(gap, [0.025, 0.975])
+    return Interval(score_of(one, metric) - score_of(other, metric), float(low), float(high)), float(np.std(gap))
 
 
-def _numbers(groups: Sequence[str]) -> NDArray[np.int64]:
-    place = {group: k for k, group in enumerate(dict.fromkeys(groups))}
-    return np.array([place[group] for group in groups], dtype=np.int64)
-
-
-def _drawn(number: NDArray[np.int64], *, seed: int, resamples: int) -> NDArray[np.float64]:
-    """(resamples, images): how often each image's group was drawn."""
-    count = int(number.max()) + 1
-    rng = np.random.default_rng([seed, 0x66756C6C])
-    return rng.multinomial(count, np.full(count, 1 / count), size=resamples)[:, number].astype(np.float64)
+def _scores(tallies: NDArray[np.float64], groups: Sequence[str], metric: Metric, *, seed: int) -> NDArray[np.float64]:
+    """(INTERVAL_RESAMPLES,)"""
+    parts = group_weights(groups, seed=seed, resamples=INTERVAL_RESAMPLES)
+    return np.concatenate([metric.overall(tallies[:, np.newaxis], weights) for weights in parts])
