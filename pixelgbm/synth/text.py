@@ -30,6 +30,7 @@ SURFACES = ("text", "metal")
 
 _CANVAS = 440  # print is set on this, then turned and cut to SHAPE
 _LEVELS = (9.0, 75.0)
+_BRIGHT, _DULL = 0.6, -0.75  # at most, what a scratch adds to the light of bare metal, or takes
 _SIGNAL = {"text": (30.0, 80.0), "metal": (30.0, 80.0)}
 
 
@@ -59,19 +60,18 @@ def plan(counts: Mapping[str, int], *, seed: int, clean_share: float, surface: s
 def draw(job: Job) -> tuple[Drawn, ...]:
     """The one image (320, 320) or (320, 320, 3) of a job, and its mask."""
     rng = generator(job.seed, "text", job.surface, job.split, job.index)
+    bare: Plane | None = None
     if job.surface == "metal":
-        tone, bare = brushed(generator(job.seed, "text", "metal"), rng, SHAPE).tone, None
-        light, dark = np.float32(1.6), np.float32(0.25)
+        tone = brushed(generator(job.seed, "text", "metal"), rng, SHAPE).tone
     else:
         tone, bare = _printed(rng, job.split)
-        light, dark = np.float32(1.0), np.float32(0.0)
     shot = make_shot(rng, unevenness=0.06, noise=1.6)
     hand = generator(job.seed, "text", job.surface, job.split, job.index, "scratches")
     found: list[Flaw] = []
     for _ in range(job.scratches):
         alpha = _scratch(hand)
         if bare is None:
-            delta = alpha * (np.float32(light if hand.random() < 0.6 else dark) - 1) * tone
+            delta = alpha * tone * np.float32(_BRIGHT if hand.random() < 0.6 else _DULL)
         else:
             # The tool takes the ink off; on bare paper it leaves no more than a crease.
             crease = np.float32(hand.uniform(-0.32, -0.12)) * bare

@@ -20,7 +20,7 @@ __all__ = ["SHAPE", "Job", "draw", "plan"]
 
 SHAPE = (320, 320)
 
-_KINDS = {  # which flaws a material has, the likeliest first
+_KINDS = {  # the flaws of a material in turn; one named twice comes twice as often
     "woven": ("missing thread", "stain", "missing thread"),
     "brushed": ("scratch", "dent", "stain"),
     "cast": ("pore", "dent", "scratch"),
