@@ -16,7 +16,7 @@ from features.smoothing import ALIGNMENT
 from features.spec import FeatureSpec
 from features.stack import FeatureStack, Quantizer
 
-__all__ = ["extract", "extract_scene", "sample_columns", "strips", "with_halo"]
+__all__ = ["empty_stack", "extract", "extract_scene", "sample_columns", "strips", "with_halo"]
 
 Tile = tuple[int, int, int, int]
 STRIP = 512
@@ -78,15 +78,24 @@ def extract_scene(
     else:
         for tile in jobs:
             _fill(scene, spec, quantizer, tile, out, todo)
-    measures = {name: scene.measures[name] for name in MEASURES}
-    return FeatureStack(out, spec.columns, scene.quality, measures, quantizer.scales)
+    return FeatureStack(out, spec.columns, scene.quality, _measures(scene), quantizer.scales)
+
+
+def empty_stack(scene: Scene, spec: FeatureSpec, quantizer: Quantizer) -> FeatureStack:
+    """A stack that shows no evidence anywhere: every byte 0. Costs nothing while its planes are not read."""
+    planes = np.zeros((len(spec.table), *scene.planes["light"].shape), np.uint8)
+    return FeatureStack(planes, spec.columns, scene.quality, _measures(scene), quantizer.scales)
+
+
+def _measures(scene: Scene) -> dict[str, float]:
+    return {name: scene.measures[name] for name in MEASURES}
 
 
 def _copy_known(
     known: FeatureStack | None, spec: FeatureSpec, quantizer: Quantizer, out: NDArray[np.uint8]
 ) -> list[int]:
     """Fill the planes that `known` holds already; the numbers of the columns that are left."""
-    places = {} if known is None else {pair: k for k, pair in enumerate(zip(known.names, known.scales, strict=False))}
+    places = {} if known is None else {pair: k for k, pair in enumerate(zip(known.names, known.scales, strict=True))}
     left = []
     for k, column in enumerate(spec.table):
         place = None if column.prior else places.get((column.name, quantizer.scales[k]))
@@ -114,13 +123,12 @@ def strips(
     if prior is not None and spec.needs_prior:
         scene = with_prior(scene, prior)
     todo = range(len(spec.table))
-    measures = {name: scene.measures[name] for name in MEASURES}
     height, cols = scene.planes["light"].shape
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         out = np.empty((len(spec.table), bottom - top, cols), np.uint8)
         _fill(scene, spec, quantizer, (top, 0, bottom, cols), out, todo, origin=(top, 0))
-        yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, measures, quantizer.scales)
+        yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, _measures(scene), quantizer.scales)
 
 
 def sample_columns(

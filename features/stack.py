@@ -31,7 +31,7 @@ class FeatureStack:
     names: tuple[str, ...]
     quality: Quality | None
     measures: Mapping[str, float]
-    scales: tuple[float, ...] = ()
+    scales: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

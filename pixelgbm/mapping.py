@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features import FeatureStack, Scene, extract_scene, prepare
+from features import FeatureStack, Scene, empty_stack, extract_scene, prepare
 from pixelgbm.forest import Trees, predict_pixels, predict_planes
 from pixelgbm.model import Look
 from pixelgbm.records import Pair
@@ -79,11 +79,16 @@ def first_stack(look: Look, scene: Scene) -> FeatureStack:
     return extract_scene(scene, look.spec, look.quantizer)
 
 
-def later_stack(look: Look, scene: Scene, before: HeadMap, *, known: FeatureStack | None = None) -> FeatureStack:
+def later_stack(
+    look: Look, scene: Scene, before: HeadMap, *, judged: NDArray[np.bool_], known: FeatureStack | None = None
+) -> FeatureStack:
     """The byte planes of a later look of one head, whose context is the map of the look before.
 
-    known: planes that are there already and need not be computed again; those of the look before when None.
+    judged: (rows, cols) bool, the pixels that it judges; without any, no plane is computed. known: planes that are
+    there already and need not be computed again; those of the look before when None.
     """
+    if not judged.any():
+        return empty_stack(scene, look.spec, look.quantizer)
     known = before.stack if known is None else known
     return extract_scene(scene, look.spec, look.quantizer, prior=before.levels, known=known)
 
@@ -110,9 +115,10 @@ def map_head(
     found = HeadMap(first, probability, levels, levels)
     if len(head.boosters) == 1:
         return found
-    again = np.flatnonzero(survivors(levels, head.survivor_cut, ignore))
+    judged = survivors(levels, head.survivor_cut, ignore)
+    again = np.flatnonzero(judged)
     for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
-        stack = later_stack(look, scene, found, known=known)
+        stack = later_stack(look, scene, found, judged=judged, known=known)
         probability = np.zeros_like(probability)
         probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
         found = HeadMap(stack, probability, byte_map(probability), levels)

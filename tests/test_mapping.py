@@ -52,7 +52,11 @@ def test_a_later_look_has_the_bytes_of_one_that_starts_from_nothing() -> None:
     stack = first_stack(first, scene)
     levels = np.random.default_rng(1).integers(0, 256, (64, 64)).astype(np.uint8)
     probability = levels.astype(np.float32) / 255
-    found = later_stack(later, scene, HeadMap(stack, probability, levels, levels))
+    before = HeadMap(stack, probability, levels, levels)
+    found = later_stack(later, scene, before, judged=levels > 250)
     fresh = extract(pair.test, pair.reference, later.spec, later.quantizer, prior=levels)
     np.testing.assert_array_equal(found.planes, fresh.planes)
     assert set(stack.names) < set(found.names)
+    nothing = later_stack(later, scene, before, judged=np.zeros((64, 64), np.bool_))
+    assert not nothing.planes.any() and nothing.planes.shape == found.planes.shape
+    assert (nothing.names, nothing.scales, nothing.measures) == (found.names, found.scales, found.measures)

@@ -114,8 +114,9 @@ def collect_rows(
                 before = map_head(looks, chain, shown.scene, shown.ignore, first=shown.first, known=shown.known)
                 hardness = before.levels
                 if len(chain.boosters) < len(looks):
-                    stack = later_stack(looks[-1], shown.scene, before, known=shown.known)
-                    ignore = ~survivors(before.first, chain.survivor_cut, shown.ignore)
+                    judged = survivors(before.first, chain.survivor_cut, shown.ignore)
+                    stack = later_stack(looks[-1], shown.scene, before, judged=judged, known=shown.known)
+                    ignore = ~judged
             rng = generator(config.seed, stage, head, view.name)
             drawn, labels, weights = draw(shown.truth[head], ignore, rng=rng, config=sampling, hardness=hardness)
             planes = np.ascontiguousarray(stack.planes[:, drawn[:, 0], drawn[:, 1]].T)
