@@ -52,6 +52,8 @@ VARIATIONS: Mapping[str, tuple[str, Change]] = {
     **{f"without-{name}": (f"without the {name} family", _without(name)) for name in EVIDENCE},
     **{f"blue-{name}": (f'blue = "{name}"', _features(blue=name)) for name in ("use", "drop")},
     "one-look": ("one look (profile fast)", lambda config: replace(config, profile="fast")),
+    "lean": ("one lean look", lambda config: replace(
+        config, profile="fast", booster=config.first_booster, features=replace(config.features, lean=True))),
     "two-looks": ("one later look instead of two", lambda config: replace(config, context_rounds=1)),
     "no-mining": ("one look, without mined negatives", lambda config: replace(
         config, profile="fast", sampling=replace(config.sampling, rounds=1))),
