@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from pixelgbm.errors import ModelError
 
@@ -64,6 +63,8 @@ def fit_calibration(
     Each level of the fit becomes one knot at its mean score. Lines between the knots keep the ranks that steps would
     throw away, so a threshold can still part two regions of the same level. No scores, no opinion: the identity.
     """
+    from scipy.optimize import isotonic_regression  # half a second of imports that prediction does without
+
     if len(scores) == 0:
         return IDENTITY
     weight = np.ones(len(scores)) if weights is None else np.asarray(weights, dtype=np.float64)
