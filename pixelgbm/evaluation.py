@@ -19,13 +19,25 @@ from pixelgbm.metrics import METRICS, Metric, average_precision, bootstrap_inter
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
 
-__all__ = ["Figures", "ImageScore", "PixelRanking", "Scorecard", "score", "score_path"]
+__all__ = [
+    "Figures",
+    "ImageScore",
+    "Maps",
+    "Masks",
+    "PixelRanking",
+    "Scorecard",
+    "maps_of",
+    "masks_of",
+    "score",
+    "score_path",
+]
 
 _DEFECT = 128  # a soft truth of one half or more counts as a defect
 
 _LEVELS = 65536  # of a kept map, so that ranking it is exact
 
 Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
+"""Reads {head: (rows, cols) mask} of one image (its id) of a size."""
 
 Maps = Callable[[str, str], NDArray[np.float32]]
 """Reads the (rows, cols) probabilities of one image (its id) and head."""
@@ -208,14 +220,14 @@ def score(
         nothing: dict[str, Any] = {"per_level": {}, "per_head": {}, "group_mean": None, "per_group": {}}
         return Scorecard(score=-1.0, overall=None, per_image=(), **nothing, **common)
     metric = METRICS[dataset.metric]
-    masks = _masks(predicted, dataset)
+    masks = masks_of(predicted, dataset)
     per_image = tuple(
         row for s in scored for row in (_failed(s, dataset) if s.id in failures else _count(s, dataset, masks, metric))
     )
     table = _Table(rows=per_image, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
-        maps = _kept_maps(predicted, dataset)
+        maps = maps_of(predicted, dataset)
     return Scorecard(
         score=1e6 * overall.score_mean,
         overall=overall,
@@ -229,8 +241,11 @@ def score(
     )
 
 
-def _masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
-    """Reads the masks of one image, by the names that the data set has for its heads."""
+def masks_of(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
+    """Reads the masks of one image, by the names that the data set has for its heads.
+
+    Raises SubmissionError when heads of the data set were not predicted.
+    """
     if isinstance(predicted, Answer):
         return predicted.read
     if len(predicted.heads) == 1 and len(dataset.heads) == 1:
@@ -267,7 +282,8 @@ def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> li
     return rows
 
 
-def _kept_maps(predicted: Predictions, dataset: Dataset) -> Maps | None:
+def maps_of(predicted: Predictions, dataset: Dataset) -> Maps | None:
+    """Reads the probabilities of one image, by the data set's names for its heads; None where none were kept."""
     if not predicted.has_probabilities:
         return None
     if len(predicted.heads) == 1 and len(dataset.heads) == 1:

@@ -1,6 +1,7 @@
 import numpy as np
 
 from pixelgbm.report import SheetRow, draw_sheet, telling_ids
+from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, displayable
 
 SCORES = {f"d{k}": k / 10 for k in range(10)} | {"c0": 1.0, "c1": 0.0, "c2": 1.0}
 DIRTY = {id: id.startswith("d") for id in SCORES}
@@ -27,13 +28,14 @@ def row(dtype=np.uint8, reference=True, colour=True):
     truth, found = np.zeros((2, 60, 80), bool)
     truth[10:30, 10:30] = True
     found[10:30, 20:50] = True
-    return SheetRow("7, level 1", grey, grey if reference else None, truth, found)
+    shown = displayable(grey)
+    return SheetRow("7, level 1", Shown(shown, shown if reference else None, truth, found))
 
 
 def test_hits_false_and_missed_pixels_have_their_colours():
     sheet = draw_sheet([row()])
     last = sheet[:, -sheet.shape[1] // 4 :].reshape(-1, 3).astype(int)
-    for colour in ((40, 200, 80), (240, 50, 40), (40, 120, 255)):
+    for colour in (HIT, FALSE, MISSED):
         assert (np.abs(last - colour).sum(axis=1) < 30).any(), colour
 
 
