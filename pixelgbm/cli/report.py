@@ -25,7 +25,7 @@ __all__ = ["command"]
 @click.option("--notes", type=PATH, metavar="FILE", help="Markdown; every heading becomes a section of the report.")
 @click.option("--ablation", type=PATH, metavar="FILE", help="ablation.json of benchmarks/ablation.py.")
 @click.option("--storage", metavar="URL", help="Studies of `tune` to show.  [default: those in MODEL.maps]")
-@click.option("--gallery", type=click.IntRange(0), default=100, show_default=True, help="Images to show at most.")
+@click.option("--gallery", type=click.IntRange(0), default=200, show_default=True, help="Images to show at most.")
 @click.option("--timing/--no-timing", default=True, show_default=True, help="Time the stages on a few images.")
 @data_options
 @workers_option

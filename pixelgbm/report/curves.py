@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +14,16 @@ from pixelgbm.regions import GRID
 
 __all__ = ["Calibrated", "calibration", "precision_recall", "region_calibration"]
 
-BINS, FEWEST = 12, 50
-"""Bins of equal width of a calibration curve, and pixels that a bin needs to be drawn."""
+BINS, FEWEST_PIXELS, FEWEST_REGIONS = 10, 50, 10
+"""Bins of equal width of a calibration curve, and what a bin needs to be drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibrated:
-    """Per bin that holds enough pixels, (bins,) each: the mean probability, the share of defects, the pixels."""
+    """Per bin that holds enough, (bins,) each: the mean probability, and the share that is defect."""
 
     promised: NDArray[np.float64]
     true: NDArray[np.float64]
-    pixels: NDArray[np.int64]
 
 
 def precision_recall(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -40,19 +40,20 @@ def precision_recall(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
 def calibration(counts: NDArray[np.int64]) -> Calibrated:
     """How often pixels of a probability are defects. counts: as for `precision_recall`."""
     levels = counts.shape[1]
-    return _binned(np.arange(levels) / (levels - 1), counts[0], counts.sum(axis=0))
+    return _binned(np.arange(levels) / (levels - 1), counts[0], counts.sum(axis=0), fewest=FEWEST_PIXELS)
 
 
 def region_calibration(tables: Tables, rule: Rule) -> Calibrated:
-    """The share of their pixels that is defect, of candidate regions of a score; none when the rule is off the grid."""
+    """The mean share of defect pixels of candidate regions of a score; empty when the rule is off the grid."""
     place = GRID.index((rule.low, rule.operation)) if (rule.low, rule.operation) in GRID else -1
     here = (tables.grid == place) & (tables.area >= rule.min_area)
-    return _binned(tables.score[here], tables.tp[here], tables.area[here])
+    true = tables.tp[here] / np.maximum(tables.area[here], 1)
+    return _binned(tables.score[here], true, np.ones(len(true)), fewest=FEWEST_REGIONS)
 
 
-def _binned(probability: NDArray[np.float64], defects: NDArray[np.int64], pixels: NDArray[np.int64]) -> Calibrated:
-    """(n,) each: a probability, and how many of the pixels of that probability are defects."""
+def _binned(probability: NDArray[np.float64], true: NDArray[Any], weight: NDArray[Any], *, fewest: int) -> Calibrated:
+    """probability, true, weight: (n,); of `weight` pixels or regions, `true` are right."""
     place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    total, promised, true = (np.bincount(place, w, minlength=BINS) for w in (pixels, pixels * probability, defects))
-    some = total >= FEWEST
-    return Calibrated(promised[some] / total[some], true[some] / total[some], total[some].astype(np.int64))
+    total, promised, right = (np.bincount(place, w, minlength=BINS) for w in (weight, weight * probability, true))
+    some = total >= fewest
+    return Calibrated(promised[some] / total[some], right[some] / total[some])

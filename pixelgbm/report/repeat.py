@@ -41,7 +41,7 @@ class Request:
     ablation: Path | None = None
     storage: str | None = None
     timing: bool = True
-    gallery: int = 100
+    gallery: int = 200
 
 
 def commands(request: Request, dataset: Dataset, trained: Trained, predicted: Predictions, model: Model) -> list[str]:

@@ -238,9 +238,7 @@ def gallery_section(rows: Sequence[GalleryRow], rest: Sequence[Pick], *, probabi
             (p.id, p.level or "-", ", ".join(p.kinds), f"{p.score:.2f}", f"{p.truth_area:,}", f"{p.found_area:,}")
             for p in rest
         ]
-        blocks.append(
-            Table((heading, *cells), f"{len(rest)} further misses and false alarms without room for pictures.")
-        )
+        blocks.append(Table((heading, *cells), f"{len(rest)} further images without room for pictures."))
     return Section("Gallery", tuple(blocks))
 
 
