@@ -127,12 +127,12 @@ def draw_precision_recall(
         for place, (name, (recall, precision)) in enumerate(curves.items()):
             axes.plot(recall, precision, color=_colour(place), ls=_MARKS[place % len(_MARKS)], lw=1.8, label=name)
         if masks is not None:
-            axes.plot(*masks, "o", ms=8, mfc="none", mec=_INK, mew=1.8, label="the masks")
+            axes.plot(*masks, "o", ms=8, mfc="none", mec=_INK, mew=1.8, label="masks of the predictions")
         axes.set(xlabel="recall of defect pixels", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
         axes.legend(loc="lower left")
 
     return _drawn(
-        draw, "Precision over recall of pixels, all images pooled; the ring is where the decision rule stands."
+        draw, "Precision over recall of pixels, all images pooled; the ring is what the decision rule made of the maps."
     )
 
 

@@ -15,7 +15,19 @@ from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset
 from pixelgbm.report.document import GalleryRow
-from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, coloured, read_shown, tinted
+from pixelgbm.report.panels import (
+    FALSE,
+    HIT,
+    MISSED,
+    Shown,
+    beside,
+    coloured,
+    placed,
+    read_shown,
+    resized,
+    thinned,
+    tinted,
+)
 from pixelgbm.threads import ordered_map
 
 __all__ = ["KINDS", "MOST_BYTES", "Pick", "pick_images", "read_rows"]
@@ -134,16 +146,16 @@ def read_rows(
 
 def _row(pick: Pick, shown: Shown, flags: tuple[str, ...]) -> GalleryRow:
     scale = min(1.0, SIDE / max(shown.truth.shape))
-    image = _resized(shown.image, scale)
+    image = resized(shown.image, scale)
     hit, false = _by_touch(shown.found, shown.truth)
     missed = _by_touch(shown.truth, shown.found)[1]
-    levels = None if shown.probability is None else coloured(_resized(shown.probability, scale))
+    levels = None if shown.probability is None else coloured(resized(shown.probability, scale))
     return GalleryRow(
         **_plain(pick),
         flags=flags,
         size=(image.shape[0], image.shape[1]),
         image=images.encode_webp(image, quality=72),
-        reference=None if shown.reference is None else images.encode_webp(_resized(shown.reference, scale), quality=72),
+        reference=None if shown.reference is None else images.encode_webp(resized(shown.reference, scale), quality=72),
         probability=None if levels is None else images.encode_webp(levels, quality=60),
         truth=_path(shown.truth, scale),
         hit=_path(hit, scale),
@@ -160,13 +172,6 @@ def _by_touch(regions: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[NDA
     return touching[labels], regions & ~touching[labels]
 
 
-def _resized(plane: NDArray[Any], scale: float) -> NDArray[Any]:
-    if scale == 1.0:
-        return plane
-    size = (max(1, round(plane.shape[1] * scale)), max(1, round(plane.shape[0] * scale)))
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
-
-
 def _path(mask: NDArray[np.bool_], scale: float) -> str:
     """An SVG path along the rim pixels of every region of a mask, in px of the scaled picture."""
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
@@ -180,19 +185,16 @@ def _path(mask: NDArray[np.bool_], scale: float) -> str:
 def _strip(shown: Shown, hit: NDArray[np.bool_], false: NDArray[np.bool_], missed: NDArray[np.bool_]) -> bytes:
     """The five panels side by side, JPEG; a panel that there is nothing for is grey."""
     scale = min(1.0, PANEL / max(shown.truth.shape))
-    image = _resized(shown.image, scale)
-
-    def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.asarray(_resized(mask.astype(np.float32), scale) > 0)
-
-    found = tinted(tinted(tinted(image, thin(missed), MISSED), thin(false), FALSE), thin(hit), HIT)
-    nothing = np.full_like(image, 225)
-    reference = nothing.copy()
-    if shown.reference is not None:
-        small = _resized(shown.reference, scale)[: image.shape[0], : image.shape[1]]
-        reference[: small.shape[0], : small.shape[1]] = small
-    probability = nothing if shown.probability is None else coloured(_resized(shown.probability, scale))
-    gap = np.full((image.shape[0], max(2, PANEL // 50), 3), 255, np.uint8)
-    panels = [image, reference, tinted(image, thin(shown.truth), HIT), found, probability]
-    joined = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
-    return images.encode_jpeg(joined, quality=80)
+    image = found = resized(shown.image, scale)
+    for mask, colour in ((missed, MISSED), (false, FALSE), (hit, HIT)):
+        found = tinted(found, thinned(mask, scale), colour)
+    reference = None if shown.reference is None else resized(shown.reference, scale)
+    probability = None if shown.probability is None else coloured(resized(shown.probability, scale))
+    panels = [
+        image,
+        placed(reference, image.shape),
+        tinted(image, thinned(shown.truth, scale), HIT),
+        found,
+        placed(probability, image.shape),
+    ]
+    return images.encode_jpeg(beside(panels), quality=80)

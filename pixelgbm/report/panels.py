@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,20 @@ from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT
 
-__all__ = ["FALSE", "HIT", "MISSED", "Shown", "coloured", "displayable", "read_shown", "tinted"]
+__all__ = [
+    "FALSE",
+    "HIT",
+    "MISSED",
+    "Shown",
+    "beside",
+    "coloured",
+    "displayable",
+    "placed",
+    "read_shown",
+    "resized",
+    "thinned",
+    "tinted",
+]
 
 HIT, FALSE, MISSED = (0, 158, 115), (213, 94, 0), (86, 180, 233)
 """Found rightly, found falsely, missed: bluish green, vermilion and sky blue stay apart for colour-blind eyes."""
@@ -43,10 +57,15 @@ def read_shown(predicted: Predictions, dataset: Dataset, sample: Sample, *, prob
     return Shown(
         image=displayable(pair.test),
         reference=None if pair.reference is None else displayable(_centre(pair.reference, pair.test.shape)),
-        truth=np.any([plane >= DEFECT for plane in truth.values()], axis=0),
-        found=np.any(list(predicted.masks(sample.id).values()), axis=0),
+        truth=_union([plane >= DEFECT for plane in truth.values()], pair.test.shape),
+        found=_union(list(predicted.masks(sample.id).values()), pair.test.shape),
         probability=np.max(maps, axis=0) if maps else None,
     )
+
+
+def _union(masks: Sequence[NDArray[np.bool_]], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    union: NDArray[np.bool_] = np.any([np.zeros(shape[:2], bool), *masks], axis=0)
+    return union
 
 
 def _centre(reference: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -75,3 +94,31 @@ def coloured(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A map as (rows, cols, 3) uint8 from dark violet (0) to yellow (1), even in lightness."""
     levels = np.rint(probability * np.float32(255)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]).astype(np.uint8, copy=False)
+
+
+def resized(plane: NDArray[Any], scale: float) -> NDArray[Any]:
+    """A plane `scale` (at most 1) times as large, pixels averaged."""
+    if scale == 1.0:
+        return plane
+    size = (max(1, round(plane.shape[1] * scale)), max(1, round(plane.shape[0] * scale)))
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
+
+
+def thinned(mask: NDArray[np.bool_], scale: float) -> NDArray[np.bool_]:
+    """A mask made smaller so that nothing marked gets lost."""
+    return np.asarray(resized(mask.astype(np.float32), scale) > 0)
+
+
+def placed(plane: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A (rows, cols, 3) panel of `shape`; grey where the plane does not reach, or is None."""
+    panel = np.full(shape, 225, np.uint8)
+    if plane is not None:
+        part = plane[: shape[0], : shape[1]]
+        panel[: part.shape[0], : part.shape[1]] = part
+    return panel
+
+
+def beside(panels: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Panels of one height side by side, a white gap between."""
+    gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
+    return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
