@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_print
 
 from pixelgbm import images
 from pixelgbm.__main__ import run
-from pixelgbm.datasets import open_dataset
+from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import ConfigError
 from pixelgbm.evaluation import ImageScore, Scorecard
@@ -20,13 +21,15 @@ from pixelgbm.mapstore import Tables
 from pixelgbm.metrics import METRICS
 from pixelgbm.records import Sample
 from pixelgbm.regions import GRID
-from pixelgbm.report import Request, gallery, write_report
+from pixelgbm.report import gallery
 from pixelgbm.report.curves import calibration, precision_recall, region_calibration
 from pixelgbm.report.gallery import pick_images
 from pixelgbm.report.notes import html_of, read_notes
 from pixelgbm.report.sizes import EDGES, size_counts, size_rows
 from pixelgbm.report.surface import surface_around
 from pixelgbm.report.survey import LEVELS, Seen, survey
+from pixelgbm.report.writing import Request, write_report
+from pixelgbm.training import train
 from pixelgbm.tuning.objective import plateau, split_points
 from pixelgbm.tuning.study import read_histories, search
 
@@ -216,6 +219,28 @@ def test_images_without_room_are_listed(made, tiny_model, tiny_data, tmp_path, m
     assert 0 < some.shown < whole.shown
     assert some.shown + some.listed == whole.shown + whole.listed
     assert f"{some.listed} further images" in Page(some.page.read_text()).text
+
+
+def test_heads_and_signs_in_names_are_shown_as_they_are(tmp_path):
+    names = ("dirt <1>", "scr$tch$")
+
+    def item(number):
+        drawn = small_print.labelled(number, split="train" if number < 8 else "dev")
+        plane = drawn.truth["dirt"]
+        truth = {names[0]: plane, names[1]: np.roll(plane, 9, axis=1)}
+        return replace(drawn, id=f"a&b $x_{number}$", truth=truth, level=f"<{number % 2}>")
+
+    data, model, pred = tmp_path / "data", tmp_path / "model", tmp_path / "pred"
+    LAYOUTS["manifest"].write(data, map(item, range(12)))
+    train(open_dataset(data).select({"train"}), small_print.TINY, out=model)
+    predict(model, data, pred, "--split", "dev", "--probabilities", "--without-references")
+    assert run(["report", str(model), str(data), str(pred), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert page.panels and all(id.startswith("a&b $x_") for id in page.panels)
+    assert all(name in page.text for name in names)
+    assert "without references" in page.text and "level <1>" in page.text
+    labels = [found.get("aria-label", "") for tag, found in page.elements if tag == "svg"]
+    assert sum(name in label for name in names for label in labels) >= 2
 
 
 @pytest.mark.parametrize(

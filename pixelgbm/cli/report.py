@@ -8,7 +8,7 @@ import click
 
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, workers_option
-from pixelgbm.report import Request, write_report
+from pixelgbm.report.writing import Request, write_report
 
 __all__ = ["command"]
 

@@ -1,6 +1,4 @@
-"""Pictures and pages for people: the contact sheet of `score`, and the report of a model as a page and a PDF."""
+"""Pictures and pages for people; each module is imported for itself, because what they need takes long to import.
 
-from pixelgbm.report.sheet import SheetRow, contact_sheet, draw_sheet, telling_ids
-from pixelgbm.report.writing import Request, Written, write_report
-
-__all__ = ["Request", "SheetRow", "Written", "contact_sheet", "draw_sheet", "telling_ids", "write_report"]
+`sheet`: the contact sheet of `score`. `writing`: the report of a model. `queue_sheet`: the pictures of a review queue.
+"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -103,14 +104,17 @@ def draw_levels(card: Scorecard) -> Picture:
             if figures.all_clean is not None:
                 label = "all-clean answer" if place == 0 else None
                 axes.plot([place - 0.4, place + 0.4], [figures.all_clean] * 2, color=_COLOURS[1], lw=2, label=label)
-        axes.set_xticks(places, [f"{name}\n{figures.images} images" for name, figures in rows.items()])
-        axes.set_ylim(0, 1.12)
-        axes.set_yticks(np.linspace(0, 1, 6))
-        axes.set_ylabel(f"mean {card.metric}")
-        axes.legend(loc="upper right", ncols=2)
+        axes.set_xticks(places, [f"{fill(name, 10)}\n{figures.images} images" for name, figures in rows.items()])
+        axes.set(ylabel=f"mean {card.metric}", ylim=(0, 1.02))
+        _legend(axes)
         axes.grid(axis="x", visible=False)
 
     return _drawn(draw, f"Mean {card.metric} with its 95 % bootstrap interval over images, per level.")
+
+
+def _legend(axes: Axes) -> None:
+    """Above the axes, where it hides nothing."""
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
 
 
 def _errors(figures: Sequence[Figures]) -> NDArray[np.float64]:
@@ -129,7 +133,7 @@ def draw_precision_recall(
         if masks is not None:
             axes.plot(*masks, "o", ms=8, mfc="none", mec=_INK, mew=1.8, label="masks of the predictions")
         axes.set(xlabel="recall of defect pixels", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
-        axes.legend(loc="lower left")
+        _legend(axes)
 
     return _drawn(
         draw, "Precision over recall of pixels, all images pooled; the ring is what the decision rule made of the maps."
@@ -148,7 +152,7 @@ def draw_calibration(curves: Mapping[str, Calibrated]) -> Picture:
         for place, (name, curve) in enumerate(curves.items()):
             axes.plot(curve.promised, curve.true, "o-", color=_colour(place), ms=4, lw=1.6, label=name)
         axes.set(xlabel="promised probability", ylabel="share that is defect", xlim=(0, 1.01), ylim=(0, 1.02))
-        axes.legend(loc="upper left")
+        _legend(axes)
 
     return _drawn(draw, "Calibration: above the dotted line too little is promised, below it too much.")
 
@@ -164,7 +168,7 @@ def draw_size_counts(counts: Mapping[str, NDArray[np.int64]]) -> Picture:
         axes.set_xticks(range(len(bin_labels())), bin_labels(), rotation=30, ha="right")
         axes.set(xlabel="size of a connected defect, px", ylabel="share of the defects")
         axes.grid(axis="x", visible=False)
-        axes.legend(loc="upper right")
+        _legend(axes)
 
     return _drawn(draw, "How large the defects are.")
 
@@ -182,9 +186,8 @@ def draw_size_scores(rows: Sequence[SizeRow], metric: str) -> Picture:
             known = [np.nan if value is None else value for value in values]
             axes.plot(range(len(rows)), known, mark, color=_colour(place), ms=5, lw=1.6, label=name)
         axes.set_xticks(range(len(rows)), [row.label for row in rows], rotation=30, ha="right")
-        axes.set(xlabel="size, px", ylim=(0, 1.3))
-        axes.set_yticks(np.linspace(0, 1, 6))
-        axes.legend(loc="upper left", ncols=1, fontsize=7)
+        axes.set(xlabel="size, px", ylim=(0, 1.02))
+        _legend(axes)
 
     return _drawn(draw, "By size: the share of defects found, of their pixels, and the mean score of dirty images.")
 
@@ -225,6 +228,6 @@ def draw_history(histories: Sequence[History]) -> Picture:
         top = max(max(row[0] for row in history.values) for history in histories)
         low = min(float(np.quantile([row[0] for row in history.values], 0.25)) for history in histories)
         axes.set(xlabel="trial", ylabel="objective", ylim=(low - 0.02, top + 0.02))
-        axes.legend(loc="lower right")
+        _legend(axes)
 
     return _drawn(draw, "Tuning: every trial (dots; the lowest quarter is cut off) and the best so far.")

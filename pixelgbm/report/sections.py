@@ -32,6 +32,9 @@ __all__ = [
     "timing_section",
 ]
 
+MOST_GROUPS = 30
+"""Of the table of groups; all of them are in the score card that lies in the page."""
+
 
 def score_section(card: Scorecard) -> Section:
     """The score card; `card.overall` is there."""
@@ -53,7 +56,10 @@ def score_section(card: Scorecard) -> Section:
         drawing.draw_levels(card),
     ]
     if len(card.per_group) > 1:
-        blocks.append(Table(tuple(card.group_table()), f"Groups; the mean over them is {card.group_mean:.4f}."))
+        heading, *rows = card.group_table()
+        lowest = sorted(rows, key=lambda row: float(row[1]))[:MOST_GROUPS]
+        caption = f"The {len(lowest)} lowest of {len(rows)} groups; the mean over all groups is {card.group_mean:.4f}."
+        blocks.append(Table((heading, *lowest), caption))
     left_out = []
     if card.excluded:
         left_out.append(f"Excluded, not scored ({len(card.excluded)}): {', '.join(card.excluded)}.")
