@@ -43,7 +43,7 @@ SIDE, PANEL = 420, 200
 """Longest side in px of a picture in the page, and of a panel in the PDF."""
 
 MOST_BYTES = 17_000_000
-"""Of all pictures of the page together; in the page they take a third more. Further images are listed only."""
+"""Of all pictures and outlines together; in the page they take a third more. Further images are listed only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ def read_rows(
     rows: list[GalleryRow] = []
     total = 0
     for row in ordered_map(encode, picks, workers=workers):
-        total += len(row.image) + len(row.reference or b"") + len(row.probability or b"")
+        pictures = (row.image, row.reference or b"", row.probability or b"")
+        total += sum(map(len, (*pictures, row.truth, row.hit, row.false, row.missed)))
         if total > MOST_BYTES:
             break
         rows.append(row)

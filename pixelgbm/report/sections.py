@@ -143,7 +143,7 @@ def pixels_section(
             found = run.ranking
             line = f"Pixel average precision{name} {found.average_precision:.4f} (chance {found.chance:.4f})."
             blocks.append(Text(line))
-    if card.ranking is None:
+    if not any(item.counts is not None for item in scored):
         blocks.append(Text("The predictions hold no probabilities: predict with --probabilities keeps them."))
     if kept:
         blocks.append(drawing.draw_precision_recall({n: precision_recall(c) for n, c in kept.items()}, _masks(card)))

@@ -106,8 +106,9 @@ def write_report(
         card=card.to_dict(),
     )
     page, pdf = request.out / "report.html", request.out / "report.pdf"
-    files.write_text(page, render_page(report))
-    files.write_bytes(pdf, render_pdf(report))
+    text, sheets = render_page(report), render_pdf(report)
+    files.write_text(page, text)
+    files.write_bytes(pdf, sheets)
     return Written(page, pdf, card, len(rows), len(rest))
 
 
