@@ -26,13 +26,25 @@ from pixelgbm.metrics import (
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
 
-__all__ = ["Figures", "ImageScore", "PixelRanking", "Scorecard", "score", "score_path"]
+__all__ = [
+    "Figures",
+    "ImageScore",
+    "Maps",
+    "Masks",
+    "PixelRanking",
+    "Scorecard",
+    "maps_of",
+    "masks_of",
+    "score",
+    "score_path",
+]
 
 _DEFECT = 128  # a soft truth of one half or more counts as a defect
 
 _LEVELS = 65536  # of a kept map, so that ranking it is exact
 
 Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
+"""Reads {head: (rows, cols) mask} of one image (its id) of a size."""
 
 Maps = Callable[[str, str], NDArray[np.float32]]
 """Reads the (rows, cols) probabilities of one image (its id) and head."""
@@ -237,7 +249,7 @@ def score(
     table = _Table(rows=per_image, wrong=wrong, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
-        maps = _kept_maps(predicted, dataset)
+        maps = maps_of(predicted, dataset)
     return Scorecard(
         score=1e6 * overall.score_mean,
         overall=overall,
@@ -252,8 +264,11 @@ def score(
     )
 
 
-def _masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
-    """Reads the masks of one image, by the names that the data set has for its heads."""
+def masks_of(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
+    """Reads the masks of one image, by the names that the data set has for its heads.
+
+    Raises SubmissionError when heads of the data set were not predicted.
+    """
     if isinstance(predicted, Answer):
         return predicted.read
     if len(predicted.heads) == 1 and len(dataset.heads) == 1:
@@ -274,7 +289,7 @@ def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) 
     verdicts = predicted.verdicts if isinstance(predicted, Answer) and metric.merges else None
     if verdicts is not None:
         return lambda sample: [_judge(sample, dataset, found=verdicts[sample.id], metric=metric)]
-    masks = _masks(predicted, dataset)
+    masks = masks_of(predicted, dataset)
     return lambda sample: _count(sample, dataset, masks, metric)
 
 
@@ -315,7 +330,8 @@ def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> li
     return rows
 
 
-def _kept_maps(predicted: Predictions, dataset: Dataset) -> Maps | None:
+def maps_of(predicted: Predictions, dataset: Dataset) -> Maps | None:
+    """Reads the probabilities of one image, by the data set's names for its heads; None where none were kept."""
     if not predicted.has_probabilities:
         return None
     if len(predicted.heads) == 1 and len(dataset.heads) == 1:

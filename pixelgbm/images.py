@@ -16,7 +16,17 @@ from pixelgbm import files
 from pixelgbm.errors import ImageError
 from pixelgbm.headers import Header, check_png_sums, read_header
 
-__all__ = ["encode_png", "encode_tiff", "image_size", "read_gray", "read_image", "write_png", "write_tiff"]
+__all__ = [
+    "encode_jpeg",
+    "encode_png",
+    "encode_tiff",
+    "encode_webp",
+    "image_size",
+    "read_gray",
+    "read_image",
+    "write_png",
+    "write_tiff",
+]
 
 Pixels = NDArray[Any]
 """(rows, cols) or (rows, cols, 3) RGB, uint8 or uint16."""
@@ -94,6 +104,16 @@ def encode_tiff(pixels: NDArray[Any], *, compress: bool = False) -> bytes:
     `compress` (LZW) pays for masks; photographs of halftone screens only grow and take longer.
     """
     return _encode(".tif", pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 5 if compress else 1])
+
+
+def encode_webp(pixels: NDArray[np.uint8], *, quality: int) -> bytes:
+    """The WebP file, with loss, of (rows, cols) or (rows, cols, 3) RGB uint8 pixels; quality: 1..100."""
+    return _encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], *, quality: int) -> bytes:
+    """The JPEG file of (rows, cols) or (rows, cols, 3) RGB uint8 pixels; quality: 1..100."""
+    return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def write_png(path: Path | str, pixels: NDArray[Any]) -> None:

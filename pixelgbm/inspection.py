@@ -21,6 +21,7 @@ from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
 from pixelgbm.threads import ordered_map
 
 __all__ = [
+    "decide_head",
     "inspect_into",
     "inspect_many",
     "inspect_pair",
@@ -60,7 +61,7 @@ def inspect_pair(
     for head in model.heads:
         mapped = map_head(model.looks, head, scene, pair.ignore, first=stack)
         maps[head.name] = mapped.probability
-        masks[head.name], kept = _decide(head, mapped, min_size=min_size)
+        masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)
     flags = pair_flags(pair, scene, references=references)
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
@@ -70,8 +71,8 @@ _Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
-def _decide(head: Head, mapped: HeadMap, *, min_size: int | None) -> tuple[NDArray[np.bool_], list[Region]]:
-    """The final mask of one head and its kept regions."""
+def decide_head(head: Head, mapped: HeadMap, *, min_size: int | None = None) -> tuple[NDArray[np.bool_], list[Region]]:
+    """The final mask of one head, (rows, cols) bool, and its kept regions. min_size: as for `inspect_pair`."""
     rule = head.rule
     cuts = [_cut(head, mapped, rule.low)]
     mask, kept = decision.decide(*cuts[0], rule, min_size=min_size)

@@ -56,9 +56,11 @@ def command(
     card = evaluation.score_path(pred, dataset)
     show_scorecard(console, card)
     if sheet is not None and card.overall is not None:
-        from pixelgbm import report  # matplotlib, a second of start-up that a score without a picture must not pay
+        from pixelgbm.report.sheet import (
+            contact_sheet,  # matplotlib, a second that a score without a picture need not pay
+        )
 
-        images.write_png(sheet, report.contact_sheet(read_predictions(pred), dataset, card))
+        images.write_png(sheet, contact_sheet(read_predictions(pred), dataset, card))
         console.say(f"{sheet}: image, reference, truth, found")
     console.result(card.to_dict())
     if card.missing:

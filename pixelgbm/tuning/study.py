@@ -6,6 +6,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +16,10 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
 
 from pixelgbm.decision import DEFAULT_RULE, Rule
-from pixelgbm.errors import OutputError
+from pixelgbm.errors import ConfigError, OutputError
 from pixelgbm.regions import GRID, LOW_GRID
 
-__all__ = ["kept_study", "search", "storage_errors"]
+__all__ = ["History", "kept_study", "read_histories", "search", "storage_errors"]
 
 MAX_AREA = 256
 
@@ -122,20 +124,13 @@ def kept_study(
     opened: optuna.storages.BaseStorage | None = None
     try:
         with storage_errors(storage):
-            if storage is None:
-                opened = optuna.storages.InMemoryStorage()
-            elif "://" in storage:
-                opened = optuna.storages.RDBStorage(storage)
-            else:
-                opened = optuna.storages.JournalStorage(JournalFileBackend(storage))
+            opened = _opened(storage)
             study = optuna.create_study(
                 study_name=name, storage=opened, directions=list(directions), load_if_exists=True
             )
         yield study
     finally:
-        if isinstance(opened, optuna.storages.RDBStorage):
-            opened.remove_session()
-            opened.engine.dispose()
+        _close(opened)
 
 
 @contextmanager
@@ -147,3 +142,52 @@ def storage_errors(storage: str | None) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
         reason = (str(cause).splitlines() or [type(error).__name__])[0]
         raise OutputError(f"{storage}: the study cannot be kept there: {reason}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The finished trials of a kept study, in their order. maximise: per objective. values: per trial and objective."""
+
+    name: str
+    maximise: tuple[bool, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+def read_histories(storage: str) -> tuple[History, ...]:
+    """Every study of a storage (as for `search`) with a finished trial, by name; a file is opened for reading alone.
+
+    Raises ConfigError when there is no such file, OutputError for a storage that cannot be read.
+    """
+    scheme, _, place = storage.partition("://")
+    path = Path(place[1:] if scheme == "sqlite" else storage)
+    if (scheme == "sqlite" or not place) and not path.is_file():
+        raise ConfigError(f"{storage}: no study there; `pixelgbm tune --storage` keeps one")
+    url = f"sqlite:///file:{path.resolve()}?mode=ro&uri=true" if scheme == "sqlite" else storage
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found = []
+    with storage_errors(storage):
+        opened = _opened(url)
+        try:
+            for name in sorted(optuna.get_all_study_names(opened)):
+                study = optuna.load_study(study_name=name, storage=opened)
+                trials = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+                if trials:
+                    maximise = tuple(way is optuna.study.StudyDirection.MAXIMIZE for way in study.directions)
+                    found.append(History(name, maximise, tuple(tuple(trial.values) for trial in trials)))
+        finally:
+            _close(opened)
+    return tuple(found)
+
+
+def _opened(storage: str | None) -> optuna.storages.BaseStorage:
+    if storage is None:
+        return optuna.storages.InMemoryStorage()
+    if "://" in storage:
+        return optuna.storages.RDBStorage(storage)
+    return optuna.storages.JournalStorage(JournalFileBackend(storage))
+
+
+def _close(opened: optuna.storages.BaseStorage | None) -> None:
+    if isinstance(opened, optuna.storages.RDBStorage):
+        opened.remove_session()
+        opened.engine.dispose()

@@ -1,40 +1,31 @@
-"""Pictures for people: the contact sheet of image, reference, truth and what was found."""
+"""The contact sheet: one picture of the most telling images, with what was found in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pixelgbm import datasets
 from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset, Sample
-from pixelgbm.sampling import DEFECT
+from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, read_shown, tinted
 
 __all__ = ["SheetRow", "contact_sheet", "draw_sheet", "telling_ids"]
 
-_HIT, _FALSE, _MISSED = (40, 200, 80), (240, 50, 40), (40, 120, 255)
 _PANEL_INCHES, _DPI = 2.6, 150
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """One image of a contact sheet.
-
-    image, reference: (rows, cols) or (rows, cols, 3) uint8 or uint16, R, G, B. truth, found: (rows, cols) bool.
-    """
+    """One image of a contact sheet."""
 
     caption: str
-    image: NDArray[Any]
-    reference: NDArray[Any] | None
-    truth: NDArray[np.bool_]
-    found: NDArray[np.bool_]
+    shown: Shown
 
 
 def contact_sheet(predicted: Predictions, dataset: Dataset, card: Scorecard, *, count: int = 10) -> NDArray[np.uint8]:
@@ -54,22 +45,8 @@ def contact_sheet(predicted: Predictions, dataset: Dataset, card: Scorecard, *, 
 
 
 def _sheet_row(predicted: Predictions, dataset: Dataset, sample: Sample, score: float) -> SheetRow:
-    pair = datasets.read_pair(dataset, sample)
-    truth = datasets.read_truth(dataset, sample, pair.test.shape)
     level = "" if sample.level is None else f", level {sample.level}"
-    return SheetRow(
-        caption=f"{sample.id}{level}, score {score:.2f}",
-        image=pair.test,
-        reference=None if pair.reference is None else _centre(pair.reference, pair.test.shape),
-        truth=np.any([plane >= DEFECT for plane in truth.values()], axis=0),
-        found=np.any(list(predicted.masks(sample.id).values()), axis=0),
-    )
-
-
-def _centre(reference: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The middle of a reference, at most as large as the image: what lies beside the image, to the pixel or nearly."""
-    top, left = (max((have - want) // 2, 0) for have, want in zip(reference.shape[:2], shape[:2], strict=True))
-    return reference[top : top + shape[0], left : left + shape[1]]
+    return SheetRow(f"{sample.id}{level}, score {score:.2f}", read_shown(predicted, dataset, sample))
 
 
 def telling_ids(scores: Mapping[str, float], dirty: Mapping[str, bool], *, count: int = 10) -> tuple[str, ...]:
@@ -93,38 +70,22 @@ def draw_sheet(rows: Sequence[SheetRow]) -> NDArray[np.uint8]:
     lines = max(len(rows), 1)
     figure = Figure(figsize=(4 * _PANEL_INCHES, lines * (_PANEL_INCHES + 0.25)), dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    panels = figure.subplots(lines, 4, squeeze=False)
-    for panel in panels.ravel():
-        panel.set_axis_off()
-    for line, row in zip(panels, rows, strict=False):
-        image = _displayable(row.image)
-        found = _tinted(image, row.found & row.truth, _HIT)
-        found = _tinted(_tinted(found, row.found & ~row.truth, _FALSE), row.truth & ~row.found, _MISSED)
-        line[0].imshow(image)
+    axes = figure.subplots(lines, 4, squeeze=False)
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for line, row in zip(axes, rows, strict=False):
+        shown = row.shown
+        found = tinted(shown.image, shown.found & shown.truth, HIT)
+        found = tinted(tinted(found, shown.found & ~shown.truth, FALSE), shown.truth & ~shown.found, MISSED)
+        line[0].imshow(shown.image)
         line[0].set_title(row.caption, fontsize=7, loc="left")
-        if row.reference is not None:
-            line[1].imshow(_displayable(row.reference))
-        line[1].set_title("reference" if row.reference is not None else "no reference", fontsize=7, loc="left")
-        line[2].imshow(_tinted(image, row.truth, _HIT))
-        line[2].set_title(f"truth, {int(row.truth.sum())} px", fontsize=7, loc="left")
+        if shown.reference is not None:
+            line[1].imshow(shown.reference)
+        line[1].set_title("reference" if shown.reference is not None else "no reference", fontsize=7, loc="left")
+        line[2].imshow(tinted(shown.image, shown.truth, HIT))
+        line[2].set_title(f"truth, {int(shown.truth.sum())} px", fontsize=7, loc="left")
         line[3].imshow(found)
-        line[3].set_title(f"found, {int(row.found.sum())} px", fontsize=7, loc="left")
+        line[3].set_title(f"found, {int(shown.found.sum())} px", fontsize=7, loc="left")
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(pixels[..., :3])
-
-
-def _displayable(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Any image as (rows, cols, 3) uint8; 16 bits are shown by their upper eight."""
-    shown = (image // (256 if image.dtype == np.uint16 else 1)).astype(np.uint8)
-    return np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown
-
-
-def _tinted(image: NDArray[np.uint8], where: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The image with full colour on the rim of `where` and a third of it inside, so that thin dirt stays visible."""
-    padded = np.pad(where, 1)
-    inside = where & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    out = image.copy()
-    out[where & ~inside] = colour
-    out[inside] = (image[inside] * 0.67 + np.array(colour) * 0.33).astype(np.uint8)
-    return out

@@ -1,0 +1,233 @@
+"""The figures of a report, each drawn once for the page (SVG) and once for the PDF (PNG)."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pixelgbm.evaluation import Figures, Scorecard
+from pixelgbm.report.curves import Calibrated
+from pixelgbm.report.document import Picture
+from pixelgbm.report.sizes import SizeRow, bin_labels
+from pixelgbm.report.surface import Surface
+from pixelgbm.tuning.study import History
+
+__all__ = [
+    "draw_calibration",
+    "draw_history",
+    "draw_levels",
+    "draw_precision_recall",
+    "draw_size_counts",
+    "draw_size_scores",
+    "draw_surface",
+]
+
+_INK = "#16191d"
+"""Of lines and letters. In the page it becomes the colour of the text around, light or dark."""
+
+_COLOURS = ("#2f7fc1", "#d9730d", "#2a9d78", "#a65fb5", "#8a8f98")
+_MARKS = ("-", "--", "-.", ":", "-")
+
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pixelgbm",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "text.parse_math": False,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#8a8f98",
+    "grid.alpha": 0.25,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+_SIZE = (5.2, 3.3)
+"""Inches. Letters stay legible when a phone shows the figure at its full width."""
+
+
+def _drawn(draw: Any, caption: str, size: tuple[float, float] = _SIZE) -> Picture:
+    """A picture of what `draw(axes)` draws."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        svg, png = io.StringIO(), io.BytesIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(png, format="png", dpi=200, facecolor="white")
+    return Picture(_inline(svg.getvalue(), caption), png.getvalue(), caption)
+
+
+def _inline(svg: str, caption: str) -> str:
+    """The element alone, to stand in a page: no prologue, no fixed size, no identifier that nothing refers to."""
+    found = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    head, rest = found.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    rest = re.sub(
+        r' id="(?:figure|axes|patch|text|line2d|matplotlib|xtick|ytick|legend|Quad|Line|Path)[^"]*"', "", rest
+    )
+    label = caption.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'<svg {box.group(0) if box else ""} role="img" aria-label="{label}">{rest}'.strip()
+
+
+def draw_levels(card: Scorecard) -> Picture:
+    """The mean of each level with its interval, and what the all-clean answer gets there."""
+    named = {"all": card.overall, **{f"level {level}": figures for level, figures in card.per_level.items()}}
+    if len(card.per_head) > 1:
+        named |= {f"head {head}": figures for head, figures in card.per_head.items()}
+    rows = {name: figures for name, figures in named.items() if figures is not None}
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(rows))
+        means = [figures.score_mean for figures in rows.values()]
+        axes.bar(
+            places, means, width=0.55, color=_COLOURS[0], yerr=_errors(list(rows.values())), ecolor=_INK, capsize=4
+        )
+        for place, figures in zip(places, rows.values(), strict=True):
+            if figures.all_clean is not None:
+                label = "all-clean answer" if place == 0 else None
+                axes.plot([place - 0.4, place + 0.4], [figures.all_clean] * 2, color=_COLOURS[1], lw=2, label=label)
+        axes.set_xticks(places, [f"{fill(name, 10)}\n{figures.images} images" for name, figures in rows.items()])
+        axes.set(ylabel=f"mean {card.metric}", ylim=(0, 1.02))
+        _legend(axes)
+        axes.grid(axis="x", visible=False)
+
+    return _drawn(draw, f"Mean {card.metric} with its 95 % bootstrap interval over images, per level.")
+
+
+def _legend(axes: Axes) -> None:
+    """Above the axes, where it hides nothing."""
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+
+
+def _errors(figures: Sequence[Figures]) -> NDArray[np.float64]:
+    """(2, n) how far the intervals reach down and up."""
+    return np.array([[f.score_mean - f.interval[0], f.interval[1] - f.score_mean] for f in figures]).T
+
+
+def draw_precision_recall(
+    curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]], masks: tuple[float, float] | None
+) -> Picture:
+    """curves: name -> (recall, precision). masks: (recall, precision) of the masks of the predictions."""
+
+    def draw(axes: Axes) -> None:
+        for place, (name, (recall, precision)) in enumerate(curves.items()):
+            axes.plot(recall, precision, color=_colour(place), ls=_MARKS[place % len(_MARKS)], lw=1.8, label=name)
+        if masks is not None:
+            axes.plot(*masks, "o", ms=8, mfc="none", mec=_INK, mew=1.8, label="masks of the predictions")
+        axes.set(xlabel="recall of defect pixels", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
+        _legend(axes)
+
+    return _drawn(
+        draw, "Precision over recall of pixels, all images pooled; the ring is what the decision rule made of the maps."
+    )
+
+
+def _colour(place: int) -> str:
+    return _COLOURS[place % len(_COLOURS)]
+
+
+def draw_calibration(curves: Mapping[str, Calibrated]) -> Picture:
+    """curves: by name."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls=":", label="as promised")
+        for place, (name, curve) in enumerate(curves.items()):
+            axes.plot(curve.promised, curve.true, "o-", color=_colour(place), ms=4, lw=1.6, label=name)
+        axes.set(xlabel="promised probability", ylabel="share that is defect", xlim=(0, 1.01), ylim=(0, 1.02))
+        _legend(axes)
+
+    return _drawn(draw, "Calibration: above the dotted line too little is promised, below it too much.")
+
+
+def draw_size_counts(counts: Mapping[str, NDArray[np.int64]]) -> Picture:
+    """counts: name -> (bins,) defects of each size."""
+
+    def draw(axes: Axes) -> None:
+        width = 0.8 / max(len(counts), 1)
+        for place, (name, values) in enumerate(counts.items()):
+            at = np.arange(len(values)) + (place - (len(counts) - 1) / 2) * width
+            axes.bar(at, values / max(values.sum(), 1), width=width, color=_colour(place), label=name)
+        axes.set_xticks(range(len(bin_labels())), bin_labels(), rotation=30, ha="right")
+        axes.set(xlabel="size of a connected defect, px", ylabel="share of the defects")
+        axes.grid(axis="x", visible=False)
+        _legend(axes)
+
+    return _drawn(draw, "How large the defects are.")
+
+
+def draw_size_scores(rows: Sequence[SizeRow], metric: str) -> Picture:
+    """Found defects by their size, and the score of images by how much dirt is on them."""
+
+    def draw(axes: Axes) -> None:
+        lines = (
+            ("defects found at all", [row.found for row in rows], "o-"),
+            ("their pixels found", [row.covered for row in rows], "s--"),
+            (f"{metric} of images with as much in all", [row.score for row in rows], "D-."),
+        )
+        for place, (name, values, mark) in enumerate(lines):
+            known = [np.nan if value is None else value for value in values]
+            axes.plot(range(len(rows)), known, mark, color=_colour(place), ms=5, lw=1.6, label=name)
+        axes.set_xticks(range(len(rows)), [row.label for row in rows], rotation=30, ha="right")
+        axes.set(xlabel="size, px", ylim=(0, 1.02))
+        _legend(axes)
+
+    return _drawn(draw, "By size: the share of defects found, of their pixels, and the mean score of dirty images.")
+
+
+def draw_surface(surface: Surface, head: str) -> Picture:
+    """The objective over threshold and cut, the chosen point marked."""
+
+    def draw(axes: Axes) -> None:
+        shown = np.maximum(surface.worth, surface.worth.max() - 0.15)
+        step = surface.cuts[1] - surface.cuts[0]
+        edges = np.append(surface.cuts, surface.cuts[-1] + step) - step / 2
+        mesh = axes.pcolormesh(edges, np.arange(len(surface.lows) + 1) - 0.5, shown, cmap="cividis")
+        if surface.rule.low in surface.lows:
+            at = (surface.rule.region_cut, surface.lows.index(surface.rule.low))
+            axes.plot(*at, "o", ms=10, mfc="none", mec="white", mew=3.5)
+            axes.plot(*at, "o", ms=10, mfc="none", mec="#d9230f", mew=2)
+        axes.set_yticks(range(len(surface.lows)), [f"{low / 255:.2f}" for low in surface.lows])
+        axes.set(xlabel="region cut", ylabel="low threshold of the map")
+        axes.grid(visible=False)
+        bar = axes.figure.colorbar(mesh, ax=axes, label="objective", extend="min")
+        bar.outline.set_visible(False)
+
+    caption = (
+        "What tuning maximises, out of fold; the ring is the chosen rule. More than 0.15 below the best is one colour."
+    )
+    return _drawn(draw, f"{head}: {caption[0].lower()}{caption[1:]}")
+
+
+def draw_history(histories: Sequence[History]) -> Picture:
+    """The best value so far, trial by trial, of studies with one objective."""
+
+    def draw(axes: Axes) -> None:
+        for place, history in enumerate(histories):
+            values = np.array([row[0] for row in history.values])
+            best = np.maximum.accumulate(values) if history.maximise[0] else np.minimum.accumulate(values)
+            axes.plot(np.arange(1, len(values) + 1), values, ".", ms=2.5, color=_colour(place), alpha=0.35)
+            axes.plot(np.arange(1, len(values) + 1), best, color=_colour(place), lw=1.8, label=history.name)
+        top = max(max(row[0] for row in history.values) for history in histories)
+        low = min(float(np.quantile([row[0] for row in history.values], 0.25)) for history in histories)
+        axes.set(xlabel="trial", ylabel="objective", ylim=(low - 0.02, top + 0.02))
+        _legend(axes)
+
+    return _drawn(draw, "Tuning: every trial (dots; the lowest quarter is cut off) and the best so far.")
