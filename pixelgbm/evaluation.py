@@ -12,8 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import datasets
+from pixelgbm.comparison import (
+    DEFECT,
+    Masks,
+    compared_planes,
+    due_samples,
+    found_masks,
+    open_predicted,
+    scored_samples,
+    true_planes,
+    unit_name,
+    wrong_answer,
+)
 from pixelgbm.datasets import Answer
-from pixelgbm.errors import DatasetError, PixelgbmError, SubmissionError
 from pixelgbm.images import image_size
 from pixelgbm.metrics import (
     METRICS,
@@ -28,11 +39,7 @@ from pixelgbm.records import Dataset, Sample
 
 __all__ = ["Figures", "ImageScore", "PixelRanking", "Scorecard", "score", "score_path"]
 
-_DEFECT = 128  # a soft truth of one half or more counts as a defect
-
 _LEVELS = 65536  # of a kept map, so that ranking it is exact
-
-Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
 
 Maps = Callable[[str, str], NDArray[np.float32]]
 """Reads the (rows, cols) probabilities of one image (its id) and head."""
@@ -179,11 +186,7 @@ def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: 
     Raises SubmissionError, DatasetError or ImageError, one line.
     """
     path = Path(path)
-    if not path.exists():
-        raise SubmissionError(f"{path}: no such PRED folder or answer file")
-    if not path.is_dir():
-        return score(datasets.read_answer(path, layout=dataset.layout), dataset, seed=seed, resamples=resamples)
-    card = score(read_predictions(path), dataset, seed=seed, resamples=resamples)
+    card = score(open_predicted(path, dataset), dataset, seed=seed, resamples=resamples)
     if is_predictions(path / WITHOUT_REFERENCES):
         bare = score(read_predictions(path / WITHOUT_REFERENCES), dataset, seed=seed, resamples=resamples)
         card = replace(card, without_references=bare)
@@ -207,16 +210,10 @@ def score(
 
     Raises DatasetError when there is no truth, SubmissionError for masks of other sizes or heads.
     """
-    answered = frozenset(predicted.ids)
-    splits = {s.split for s in dataset.samples if s.id in answered}
-    due = [s for s in dataset.samples if not splits or s.split in splits]
+    due = due_samples(predicted, dataset)
     labelled = [s for s in due if datasets.has_truth(dataset, s)]
-    scored = [s for s in labelled if s.id not in dataset.excluded]
-    if not scored:
-        raise DatasetError(
-            f"{dataset.root}: no truth for any of the {len(due)} images to score; "
-            "masks lie beside the images or in a sealed tree that is named with --truth"
-        )
+    scored = scored_samples(predicted, dataset)
+    answered = frozenset(predicted.ids)
     failures = predicted.failures if isinstance(predicted, Predictions) else {}
     common: dict[str, Any] = {
         "metric": dataset.metric,
@@ -233,7 +230,7 @@ def score(
     metric = METRICS[dataset.metric]
     count = _counter(predicted, dataset, metric)
     per_image = tuple(row for s in scored for row in (_failed(s, dataset) if s.id in failures else count(s)))
-    wrong = {s.id: _wrong_answer(s, dataset) for s in scored if s.id in failures}
+    wrong = {s.id: wrong_answer(s, dataset) for s in scored if s.id in failures}
     table = _Table(rows=per_image, wrong=wrong, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
@@ -252,65 +249,28 @@ def score(
     )
 
 
-def _masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
-    """Reads the masks of one image, by the names that the data set has for its heads."""
-    if isinstance(predicted, Answer):
-        return predicted.read
-    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
-        # One head each can only mean the same thing, whatever the two call it.
-        (theirs,), (ours,) = predicted.heads, dataset.heads
-        return lambda id, shape: {ours: predicted.mask(id, theirs)}
-    lacking = [head for head in dataset.heads if head not in predicted.heads]
-    if lacking:
-        raise SubmissionError(
-            f"{predicted.folder}: no masks for {', '.join(lacking)}; it holds {', '.join(predicted.heads)}, "
-            f"the data label {', '.join(dataset.heads)}"
-        )
-    return lambda id, shape: predicted.masks(id)
-
-
 def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) -> Callable[[Sample], list[ImageScore]]:
     """Counts one image: its pixels, or its verdict where an answer says no more and the metric asks for no more."""
     verdicts = predicted.verdicts if isinstance(predicted, Answer) and metric.merges else None
     if verdicts is not None:
         return lambda sample: [_judge(sample, dataset, found=verdicts[sample.id], metric=metric)]
-    masks = _masks(predicted, dataset)
+    masks = found_masks(predicted, dataset)
     return lambda sample: _count(sample, dataset, masks, metric)
 
 
 def _judge(sample: Sample, dataset: Dataset, *, found: bool, metric: Metric) -> ImageScore:
-    wanted = sum(int(plane.sum()) for plane in _truth(sample, dataset).values())
+    wanted = sum(int(plane.sum()) for plane in true_planes(sample, dataset).values())
     value = float(metric.per_image(0, int(found), wanted))
     where = sample.level, sample.group, sample.object_id
     return ImageScore(sample.id, "any", *where, int(found and wanted > 0), int(found), wanted, value)
 
 
-def _truth(sample: Sample, dataset: Dataset) -> dict[str, NDArray[np.bool_]]:
-    """{head: (rows, cols) defect pixels that are not ignored} of the labelled heads, in the order of the data set."""
-    shape = image_size(sample.image)
-    truth = datasets.read_truth(dataset, sample, shape)
-    ignore = datasets.read_ignore(sample, shape)
-    planes = {head: truth[head] >= _DEFECT for head in dataset.heads if head in truth}
-    return planes if ignore is None else {head: plane & ~ignore for head, plane in planes.items()}
-
-
 def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> list[ImageScore]:
-    shape = image_size(sample.image)
-    ignore = datasets.read_ignore(sample, shape)
-    found = masks(sample.id, shape)
     rows = []
-    for head, actual in _truth(sample, dataset).items():
-        marked = found[head]
-        if marked.shape != shape:
-            raise SubmissionError(
-                f"image {sample.id}: a mask of {marked.shape[0]}x{marked.shape[1]}, "
-                f"its image {sample.image} has {shape[0]}x{shape[1]}"
-            )
-        if ignore is not None:
-            marked = marked & ~ignore
+    where = sample.level, sample.group, sample.object_id
+    for head, (marked, actual) in compared_planes(sample, dataset, masks).items():
         tp, area, wanted = int((actual & marked).sum()), int(marked.sum()), int(actual.sum())
         value = float(metric.per_image(tp, area, wanted))
-        where = sample.level, sample.group, sample.object_id
         rows.append(ImageScore(sample.id, head, *where, tp, area, wanted, value))
     return rows
 
@@ -338,7 +298,7 @@ def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> P
             usable = np.ones(shape, bool) if usable is None else ~usable
             for head, truth in datasets.read_truth(dataset, sample, shape).items():
                 levels = np.rint(maps(sample.id, head) * np.float32(_LEVELS - 1)).astype(np.int64)
-                for place, kind in enumerate((truth >= _DEFECT, truth < _DEFECT)):
+                for place, kind in enumerate((truth >= DEFECT, truth < DEFECT)):
                     counts[heads.index(head), place] += np.bincount(levels[kind & usable], minlength=_LEVELS)
         total += counts
         if group is not None and counts[:, 0].any():
@@ -357,18 +317,6 @@ def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:
     heads = [head for head in dataset.heads if head in sample.labelled_heads]
     where = sample.level, sample.group, sample.object_id
     return [ImageScore(sample.id, head, *where, 0, 0, None, 0.0) for head in heads]
-
-
-def _wrong_answer(sample: Sample, dataset: Dataset) -> tuple[int, int, int]:
-    """The counts (tp, predicted, actual) of the wrong verdict, which stand, for every head, for an image that failed.
-
-    Where even the truth cannot be read, an image with a mask is taken for dirty.
-    """
-    try:
-        dirty = any(plane.any() for plane in _truth(sample, dataset).values())
-    except PixelgbmError:
-        dirty = bool(sample.masks)
-    return (0, 0, 1) if dirty else (0, 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,7 +387,7 @@ class _Units:
 
 def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, int]], *, merge: bool) -> _Units:
     """Rows by image and head or, merged, by object, all heads together."""
-    names = [("object", r.object_id) if merge and r.object_id is not None else ("image", r.id) for r in rows]
+    names = [unit_name(r.id, r.object_id if merge else None) for r in rows]
     place = {name: k for k, name in enumerate(dict.fromkeys(names))}
     heads = {head: 0 if merge else k for k, head in enumerate(dict.fromkeys(r.head for r in rows))}
     counts = np.zeros((3, len(place), max(heads.values(), default=-1) + 1))
@@ -449,7 +397,7 @@ def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, in
         at = place[name], heads[row.head]
         counts[:, *at] += wrong[row.id] if row.actual is None else (row.tp, row.predicted, row.actual)
         labelled[at] = True
-        own = ("object", row.object_id) if row.object_id is not None else ("image", row.id)
+        own = unit_name(row.id, row.object_id)
         groups.setdefault(name, ("group", row.group) if row.group is not None else own)
     return _Units(np.where(labelled, counts, np.nan), tuple(groups.values()))
 
