@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pixelgbm import datasets
 from pixelgbm.comparison import (
@@ -30,9 +30,14 @@ from pixelgbm.metrics import (
     METRICS,
     ClassificationReport,
     Metric,
+    aupro,
+    auroc,
     average_precision,
+    best_f1,
     bootstrap_interval,
     classification_report,
+    count_levels,
+    pixel_f1,
 )
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
@@ -88,15 +93,21 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class PixelRanking:
-    """How well kept probability maps rank pixels, whatever rule cuts them: average precision, pixels pooled.
+    """How well kept probability maps rank pixels, whatever rule cuts them; pixels pooled, the mean over heads.
 
-    average_precision: over all scored pixels that are not ignored, the mean over heads. chance: what a map that knows
-    nothing gets, the share of defect pixels. per_group: the same within each group that has a defect. Images that
-    failed do not count.
+    average_precision: over all scored pixels that are not ignored. chance: what a map that knows nothing gets there,
+    the share of defect pixels. auroc: the area under the ROC curve. aupro: that under the overlap with true regions, up
+    to a false positive rate of .3, divided by it; both None where every pixel is defect. f1: of all pixels together, of
+    the masks as they are; best_f1: at the best threshold there is. per_group: the average precision within each group
+    that has a defect. Images that failed do not count.
     """
 
     average_precision: float
     chance: float
+    auroc: float | None
+    aupro: float | None
+    f1: float
+    best_f1: float
     per_group: dict[str, float]
 
 
@@ -244,7 +255,7 @@ def score(
         group_mean=float(np.mean(list(per_group.values()))) if per_group else None,
         per_group=per_group,
         per_image=per_image,
-        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps),
+        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps, per_image),
         **common,
     )
 
@@ -283,12 +294,14 @@ def _kept_maps(predicted: Predictions, dataset: Dataset) -> Maps | None:
     return predicted.probability
 
 
-def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> PixelRanking | None:
-    """The average precision of the maps; None without maps or defects."""
+def _ranking(
+    scored: Sequence[Sample], dataset: Dataset, maps: Maps | None, rows: Sequence[ImageScore]
+) -> PixelRanking | None:
+    """The figures of the maps; None without maps or defects."""
     if maps is None:
         return None
     heads, groups = dataset.heads, _sorted({s.group for s in scored})
-    total = np.zeros((len(heads), 2, _LEVELS), np.int64)
+    total = np.zeros((len(heads), 3, _LEVELS))
     per_group = {}
     for group in [*groups, *({None} & {s.group for s in scored})]:
         counts = np.zeros_like(total)
@@ -298,19 +311,34 @@ def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> P
             usable = np.ones(shape, bool) if usable is None else ~usable
             for head, truth in datasets.read_truth(dataset, sample, shape).items():
                 levels = np.rint(maps(sample.id, head) * np.float32(_LEVELS - 1)).astype(np.int64)
-                for place, kind in enumerate((truth >= DEFECT, truth < DEFECT)):
-                    counts[heads.index(head), place] += np.bincount(levels[kind & usable], minlength=_LEVELS)
+                counts[heads.index(head)] += count_levels(levels, truth >= DEFECT, usable, size=_LEVELS)
         total += counts
         if group is not None and counts[:, 0].any():
-            per_group[group] = _precision(counts)
+            per_group[group] = _of_heads(average_precision, counts[:, :2])
     if not total[:, 0].any():
         return None
-    return PixelRanking(_precision(total), _precision(total.sum(axis=2, keepdims=True)), per_group)
+    pixels, sums = total[:, :2], total.sum(axis=2, keepdims=True)
+    mixed = bool((sums[sums[:, 0, 0] > 0, 1] > 0).all())
+    return PixelRanking(
+        average_precision=_of_heads(average_precision, pixels),
+        chance=_of_heads(average_precision, sums[:, :2]),
+        auroc=_of_heads(auroc, pixels) if mixed else None,
+        aupro=_of_heads(aupro, total[:, [2, 1]]) if mixed else None,
+        f1=float(np.mean([_pooled_f1(rows, head) for head, pair in zip(heads, pixels, strict=True) if pair[0].any()])),
+        best_f1=_of_heads(best_f1, pixels),
+        per_group=per_group,
+    )
 
 
-def _precision(counts: NDArray[np.int64]) -> float:
-    """The mean over heads, with defects, of the average precision; counts: (heads, 2, levels)."""
-    return float(np.mean([average_precision(*pair) for pair in counts if pair[0].any()]))
+def _pooled_f1(rows: Sequence[ImageScore], head: str) -> float:
+    """The F1 of the pixels of all images together; those that failed do not count."""
+    counts = np.array([(r.tp, r.predicted, r.actual) for r in rows if r.head == head and r.actual is not None])
+    return float(pixel_f1(*counts.sum(axis=0)))
+
+
+def _of_heads(figure: Callable[[ArrayLike, ArrayLike], float], counts: NDArray[np.float64]) -> float:
+    """The mean of a figure over the heads with defects. counts: (heads, 2, levels)."""
+    return float(np.mean([figure(*pair) for pair in counts if pair[0].any()]))
 
 
 def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:

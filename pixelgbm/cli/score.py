@@ -100,7 +100,13 @@ def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
     runs = {"": card, " without references": card.without_references, " with wrong references": card.wrong_references}
     for name, run in runs.items():
         if run is not None and run.ranking is not None:
-            found = run.ranking
-            console.say(f"pixel average precision{name} {found.average_precision:.4f} (chance {found.chance:.4f})")
+            console.say(_ranking(name, run.ranking))
     if card.unlabelled:
         console.say(f"{card.unlabelled} images without truth were not scored")
+
+
+def _ranking(run: str, found: evaluation.PixelRanking) -> str:
+    line = f"pixel average precision{run} {found.average_precision:.4f} (chance {found.chance:.4f})"
+    named = (("AUROC", found.auroc), ("AUPRO", found.aupro), ("F1 of all pixels", found.f1))
+    figures = (f"{name} {value:.4f}" for name, value in named if value is not None)
+    return f"{', '.join([line, *figures])} (at the best threshold {found.best_f1:.4f})"
