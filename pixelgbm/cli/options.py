@@ -47,7 +47,7 @@ workers_option = click.option(
 
 
 metric_option = click.option(
-    "--metric", type=click.Choice(list(METRICS)), help="What counts as good.  [default: the layout's own]"
+    "--metric", type=click.Choice(list(METRICS)), help="What counts as good.  [default: the layout's, or the model's]"
 )
 
 
