@@ -17,10 +17,12 @@ from pixelgbm.records import Dataset, Sample
 
 __all__ = [
     "DEFECT",
+    "Maps",
     "Masks",
     "compared_planes",
     "due_samples",
-    "found_masks",
+    "maps_of",
+    "masks_of",
     "open_predicted",
     "scored_samples",
     "true_planes",
@@ -33,6 +35,9 @@ DEFECT = 128
 
 Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
 """Reads the masks of one image, by its identifier and (rows, cols), by head."""
+
+Maps = Callable[[str, str], NDArray[np.float32]]
+"""Reads the (rows, cols) probabilities of one image (its identifier) and head."""
 
 
 def open_predicted(path: Path | str, dataset: Dataset) -> Predictions | Answer:
@@ -62,8 +67,11 @@ def scored_samples(predicted: Predictions | Answer, dataset: Dataset) -> list[Sa
     return scored
 
 
-def found_masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
-    """Reads the masks of one image, by the names that the data set has for its heads."""
+def masks_of(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
+    """Reads the masks of one image, by the names that the data set has for its heads.
+
+    Raises SubmissionError when heads of the data set were not predicted.
+    """
     if isinstance(predicted, Answer):
         return predicted.read
     if len(predicted.heads) == 1 and len(dataset.heads) == 1:
@@ -77,6 +85,15 @@ def found_masks(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
             f"the data label {', '.join(dataset.heads)}"
         )
     return lambda id, shape: predicted.masks(id)
+
+
+def maps_of(predicted: Predictions, dataset: Dataset) -> Maps | None:
+    """Reads the maps of one image, by the names that the data set has for its heads; None where none were kept."""
+    if not predicted.has_probabilities:
+        return None
+    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
+        return lambda id, head: predicted.probability(id, predicted.heads[0])
+    return predicted.probability
 
 
 def true_planes(sample: Sample, dataset: Dataset) -> dict[str, NDArray[np.bool_]]:

@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from pixelgbm import datasets
 from pixelgbm.comparison import (
     DEFECT,
+    Maps,
     Masks,
     compared_planes,
     due_samples,
-    found_masks,
+    maps_of,
+    masks_of,
     open_predicted,
     scored_samples,
     true_planes,
@@ -45,9 +47,6 @@ from pixelgbm.records import Dataset, Sample
 __all__ = ["Figures", "ImageScore", "PixelRanking", "Scorecard", "score", "score_path"]
 
 _LEVELS = 65536  # of a kept map, so that ranking it is exact
-
-Maps = Callable[[str, str], NDArray[np.float32]]
-"""Reads the (rows, cols) probabilities of one image (its id) and head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +244,7 @@ def score(
     table = _Table(rows=per_image, wrong=wrong, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
-        maps = _kept_maps(predicted, dataset)
+        maps = maps_of(predicted, dataset)
     return Scorecard(
         score=1e6 * overall.score_mean,
         overall=overall,
@@ -265,7 +264,7 @@ def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) 
     verdicts = predicted.verdicts if isinstance(predicted, Answer) and metric.merges else None
     if verdicts is not None:
         return lambda sample: [_judge(sample, dataset, found=verdicts[sample.id], metric=metric)]
-    masks = found_masks(predicted, dataset)
+    masks = masks_of(predicted, dataset)
     return lambda sample: _count(sample, dataset, masks, metric)
 
 
@@ -284,14 +283,6 @@ def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> li
         value = float(metric.per_image(tp, area, wanted))
         rows.append(ImageScore(sample.id, head, *where, tp, area, wanted, value))
     return rows
-
-
-def _kept_maps(predicted: Predictions, dataset: Dataset) -> Maps | None:
-    if not predicted.has_probabilities:
-        return None
-    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
-        return lambda id, head: predicted.probability(id, predicted.heads[0])
-    return predicted.probability
 
 
 def _ranking(

@@ -22,6 +22,7 @@ from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
 from pixelgbm.threads import ordered_map
 
 __all__ = [
+    "decide_head",
     "inspect_into",
     "inspect_many",
     "inspect_pair",
@@ -61,7 +62,7 @@ def inspect_pair(
     for head in model.heads:
         mapped = map_head(model.looks, head, scene, pair.ignore, first=stack)
         maps[head.name] = mapped.probability
-        masks[head.name], kept = _decide(head, mapped, min_size=min_size)
+        masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)
     flags = pair_flags(pair, scene, references=references)
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
@@ -71,8 +72,10 @@ _Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
-def _decide(head: Head, mapped: HeadMap, *, min_size: MinSize | None) -> tuple[NDArray[np.bool_], list[Region]]:
-    """The final mask of one head and its kept regions."""
+def decide_head(
+    head: Head, mapped: HeadMap, *, min_size: MinSize | None = None
+) -> tuple[NDArray[np.bool_], list[Region]]:
+    """The final mask of one head, (rows, cols) bool, and its kept regions. min_size: as for `inspect_pair`."""
     rule = head.rule
     cuts = [_cut(head, mapped, rule.low)]
     mask, kept = decision.decide(*cuts[0], rule)

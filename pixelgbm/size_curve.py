@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.comparison import compared_planes, found_masks, scored_samples, unit_name, wrong_answer
+from pixelgbm.comparison import compared_planes, masks_of, scored_samples, unit_name, wrong_answer
 from pixelgbm.datasets import Answer
 from pixelgbm.linking import fragments_of
 from pixelgbm.metrics import METRICS, ClassificationReport, classification_report, numbered
@@ -38,7 +38,7 @@ def min_size_curve(predicted: Predictions | Answer, dataset: Dataset, *, measure
     Fragments that continue each other are one, as in `inspect` and `predict`. An image that failed is the wrong verdict
     at every size. Raises DatasetError without truth, SubmissionError for masks that do not fit.
     """
-    masks = found_masks(predicted, dataset)
+    masks = masks_of(predicted, dataset)
     failures = predicted.failures if isinstance(predicted, Predictions) else {}
     scored = scored_samples(predicted, dataset)
     largest = np.zeros((len(scored), 2))
