@@ -13,9 +13,10 @@ from hypothesis.extra import numpy as hnp
 
 from pixelgbm import images
 from pixelgbm.__main__ import run
-from pixelgbm.agreement import Marks, Rater, agreement_table, compare, open_rater, region_agreement
+from pixelgbm.agreement import agreement_table, compare, region_agreement
 from pixelgbm.errors import DatasetError
 from pixelgbm.linking import fragments_of
+from pixelgbm.raters import Marks, Rater, open_rater
 from tests.test_evaluation import by_hand, predict
 
 masks = hnp.arrays(np.bool_, (6, 7), elements=st.sampled_from([False, False, True]))

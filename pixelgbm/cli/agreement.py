@@ -11,6 +11,7 @@ from pixelgbm import agreement
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH
 from pixelgbm.predictions import read_predictions
+from pixelgbm.raters import open_rater, rater_of
 
 __all__ = ["command"]
 
@@ -53,8 +54,8 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     every = [*marks, *preds]
     names = {path: path.name if [p.name for p in every].count(path.name) == 1 else str(path) for path in every}
-    raters = [agreement.open_rater(path, name=names[path], splits=splits, layout=layout) for path in marks]
-    raters += [agreement.rater_of(read_predictions(path), name=names[path]) for path in preds]
+    raters = [open_rater(path, name=names[path], splits=splits, layout=layout) for path in marks]
+    raters += [rater_of(read_predictions(path), name=names[path]) for path in preds]
     with console.progress() as progress:
         found = agreement.compare(raters, least_iou=iou, progress=progress)
     heading, *rows = agreement.agreement_table(found)
