@@ -80,8 +80,9 @@ def compare(
                 f"their identifiers begin {one.ids[0]!r} and {two.ids[0]!r}"
             )
         found += [
-            _agreement(one, two, head, np.array(rows), seed=seed, resamples=resamples)
-            for head, rows in pair.counts.items()
+            _agreement(one, two, head, np.array(pair.counts[head]), seed=seed, resamples=resamples)
+            for head in pair.heads
+            if head in pair.counts
         ]
     return tuple(found)
 

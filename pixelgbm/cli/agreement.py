@@ -47,7 +47,7 @@ def command(
 
     \b
     Example:
-      pixelgbm agreement straws/annotator-1 straws/annotator-2 --pred predictions --iou 0.3
+      pixelgbm agreement straws/annotators/1 straws/annotators/2 --pred predictions --iou 0.3
     """
     if len(marks) + len(preds) < 2:
         raise click.UsageError("one annotator has nobody to agree with: name a second one, or --pred", context)
