@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "crossval": "Train and score over folds of a data folder.",
     "report": "Report a model and its predictions as one page and a PDF.",
     "review": "Queue the images whose labels would teach most.",
+    "agreement": "Compare annotators with each other, and with a model.",
     "warm-up": "Compile ahead what is otherwise compiled on first use.",
 }
 """Every command and its one line of help; `pixelgbm.cli.NAME` holds it as `command`."""

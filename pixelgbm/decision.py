@@ -87,14 +87,13 @@ def accepted(
     rule: Rule,
     *,
     images: int = 1,
-    min_size: int | None = None,
 ) -> NDArray[np.bool_]:
     """Which regions are kept, for the regions of many images at once.
 
     area: (n,), px, without filled holes. scores: (n,). image: (n,) image number of each region, 0..images-1.
     Tuning and prediction both come through here, so a tuned figure is what prediction does.
     """
-    kept = (area >= (rule.min_area if min_size is None else min_size)) & (scores >= rule.region_cut)
+    kept = (area >= rule.min_area) & (scores >= rule.region_cut)
     if rule.gate is not None:
         best = np.full(images, -np.inf)
         np.maximum.at(best, image[kept], scores[kept])
@@ -142,16 +141,14 @@ def trimmed(layers: Sequence[Layer], kept: NDArray[np.bool_], trim: float) -> li
     return chosen
 
 
-def decide(
-    table: RegionTable, scores: NDArray[np.floating], rule: Rule, *, min_size: int | None = None
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def decide(table: RegionTable, scores: NDArray[np.floating], rule: Rule) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """The mask of one image, and the rows of `table` that were kept.
 
     table: measured on `candidate_mask(..., low=rule.low, operation=rule.operation)`. scores: (n,) calibrated.
-    min_size: replaces the rule's `min_area` (px). Returns (rows, cols) bool and the kept indices, ascending.
+    Returns (rows, cols) bool and the kept indices, ascending.
     """
     image = np.zeros(len(table), dtype=np.intp)
-    kept = accepted(table.area, scores, image, rule, min_size=min_size)
+    kept = accepted(table.area, scores, image, rule)
     labels = table.filled_labels if rule.fill_holes else table.labels
     chosen = np.concatenate([[False], kept])
     return chosen[labels], np.flatnonzero(kept)

@@ -9,19 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pixelgbm import datasets
+from pixelgbm.comparison import (
+    DEFECT,
+    Maps,
+    Masks,
+    compared_planes,
+    due_samples,
+    maps_of,
+    masks_of,
+    open_predicted,
+    scored_samples,
+    true_planes,
+    unit_name,
+    wrong_answer,
+)
 from pixelgbm.datasets import Answer
-from pixelgbm.errors import DatasetError, PixelgbmError, SubmissionError
 from pixelgbm.images import image_size
 from pixelgbm.metrics import (
     METRICS,
     ClassificationReport,
     Metric,
+    aupro,
+    auroc,
     average_precision,
+    best_f1,
     bootstrap_interval,
     classification_report,
+    count_levels,
+    pixel_f1,
 )
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
@@ -29,25 +47,13 @@ from pixelgbm.records import Dataset, Sample
 __all__ = [
     "Figures",
     "ImageScore",
-    "Maps",
-    "Masks",
     "PixelRanking",
     "Scorecard",
-    "maps_of",
-    "masks_of",
     "score",
     "score_path",
 ]
 
-_DEFECT = 128  # a soft truth of one half or more counts as a defect
-
 _LEVELS = 65536  # of a kept map, so that ranking it is exact
-
-Masks = Callable[[str, tuple[int, int]], dict[str, NDArray[np.bool_]]]
-"""Reads {head: (rows, cols) mask} of one image (its id) of a size."""
-
-Maps = Callable[[str, str], NDArray[np.float32]]
-"""Reads the (rows, cols) probabilities of one image (its id) and head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,21 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class PixelRanking:
-    """How well kept probability maps rank pixels, whatever rule cuts them: average precision, pixels pooled.
+    """How well kept probability maps rank pixels, whatever rule cuts them; pixels pooled, the mean over heads.
 
-    average_precision: over all scored pixels that are not ignored, the mean over heads. chance: what a map that knows
-    nothing gets, the share of defect pixels. per_group: the same within each group that has a defect. Images that
-    failed do not count.
+    average_precision: over all scored pixels that are not ignored. chance: what a map that knows nothing gets there,
+    the share of defect pixels. auroc: the area under the ROC curve. aupro: that under the overlap with true regions, up
+    to a false positive rate of .3, divided by it; both None where every pixel is defect. f1: of all pixels together, of
+    the masks as they are; best_f1: at the best threshold there is. per_group: the average precision within each group
+    that has a defect. Images that failed do not count.
     """
 
     average_precision: float
     chance: float
+    auroc: float | None
+    aupro: float | None
+    f1: float
+    best_f1: float
     per_group: dict[str, float]
 
 
@@ -191,11 +203,7 @@ def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: 
     Raises SubmissionError, DatasetError or ImageError, one line.
     """
     path = Path(path)
-    if not path.exists():
-        raise SubmissionError(f"{path}: no such PRED folder or answer file")
-    if not path.is_dir():
-        return score(datasets.read_answer(path, layout=dataset.layout), dataset, seed=seed, resamples=resamples)
-    card = score(read_predictions(path), dataset, seed=seed, resamples=resamples)
+    card = score(open_predicted(path, dataset), dataset, seed=seed, resamples=resamples)
     if is_predictions(path / WITHOUT_REFERENCES):
         bare = score(read_predictions(path / WITHOUT_REFERENCES), dataset, seed=seed, resamples=resamples)
         card = replace(card, without_references=bare)
@@ -219,16 +227,10 @@ def score(
 
     Raises DatasetError when there is no truth, SubmissionError for masks of other sizes or heads.
     """
-    answered = frozenset(predicted.ids)
-    splits = {s.split for s in dataset.samples if s.id in answered}
-    due = [s for s in dataset.samples if not splits or s.split in splits]
+    due = due_samples(predicted, dataset)
     labelled = [s for s in due if datasets.has_truth(dataset, s)]
-    scored = [s for s in labelled if s.id not in dataset.excluded]
-    if not scored:
-        raise DatasetError(
-            f"{dataset.root}: no truth for any of the {len(due)} images to score; "
-            "masks lie beside the images or in a sealed tree that is named with --truth"
-        )
+    scored = scored_samples(predicted, dataset)
+    answered = frozenset(predicted.ids)
     failures = predicted.failures if isinstance(predicted, Predictions) else {}
     common: dict[str, Any] = {
         "metric": dataset.metric,
@@ -245,7 +247,7 @@ def score(
     metric = METRICS[dataset.metric]
     count = _counter(predicted, dataset, metric)
     per_image = tuple(row for s in scored for row in (_failed(s, dataset) if s.id in failures else count(s)))
-    wrong = {s.id: _wrong_answer(s, dataset) for s in scored if s.id in failures}
+    wrong = {s.id: wrong_answer(s, dataset) for s in scored if s.id in failures}
     table = _Table(rows=per_image, wrong=wrong, metric=metric, seed=seed, resamples=resamples)
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
@@ -259,29 +261,9 @@ def score(
         group_mean=float(np.mean(list(per_group.values()))) if per_group else None,
         per_group=per_group,
         per_image=per_image,
-        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps),
+        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps, per_image),
         **common,
     )
-
-
-def masks_of(predicted: Predictions | Answer, dataset: Dataset) -> Masks:
-    """Reads the masks of one image, by the names that the data set has for its heads.
-
-    Raises SubmissionError when heads of the data set were not predicted.
-    """
-    if isinstance(predicted, Answer):
-        return predicted.read
-    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
-        # One head each can only mean the same thing, whatever the two call it.
-        (theirs,), (ours,) = predicted.heads, dataset.heads
-        return lambda id, shape: {ours: predicted.mask(id, theirs)}
-    lacking = [head for head in dataset.heads if head not in predicted.heads]
-    if lacking:
-        raise SubmissionError(
-            f"{predicted.folder}: no masks for {', '.join(lacking)}; it holds {', '.join(predicted.heads)}, "
-            f"the data label {', '.join(dataset.heads)}"
-        )
-    return lambda id, shape: predicted.masks(id)
 
 
 def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) -> Callable[[Sample], list[ImageScore]]:
@@ -294,57 +276,30 @@ def _counter(predicted: Predictions | Answer, dataset: Dataset, metric: Metric) 
 
 
 def _judge(sample: Sample, dataset: Dataset, *, found: bool, metric: Metric) -> ImageScore:
-    wanted = sum(int(plane.sum()) for plane in _truth(sample, dataset).values())
+    wanted = sum(int(plane.sum()) for plane in true_planes(sample, dataset).values())
     value = float(metric.per_image(0, int(found), wanted))
     where = sample.level, sample.group, sample.object_id
     return ImageScore(sample.id, "any", *where, int(found and wanted > 0), int(found), wanted, value)
 
 
-def _truth(sample: Sample, dataset: Dataset) -> dict[str, NDArray[np.bool_]]:
-    """{head: (rows, cols) defect pixels that are not ignored} of the labelled heads, in the order of the data set."""
-    shape = image_size(sample.image)
-    truth = datasets.read_truth(dataset, sample, shape)
-    ignore = datasets.read_ignore(sample, shape)
-    planes = {head: truth[head] >= _DEFECT for head in dataset.heads if head in truth}
-    return planes if ignore is None else {head: plane & ~ignore for head, plane in planes.items()}
-
-
 def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> list[ImageScore]:
-    shape = image_size(sample.image)
-    ignore = datasets.read_ignore(sample, shape)
-    found = masks(sample.id, shape)
     rows = []
-    for head, actual in _truth(sample, dataset).items():
-        marked = found[head]
-        if marked.shape != shape:
-            raise SubmissionError(
-                f"image {sample.id}: a mask of {marked.shape[0]}x{marked.shape[1]}, "
-                f"its image {sample.image} has {shape[0]}x{shape[1]}"
-            )
-        if ignore is not None:
-            marked = marked & ~ignore
+    where = sample.level, sample.group, sample.object_id
+    for head, (marked, actual) in compared_planes(sample, dataset, masks).items():
         tp, area, wanted = int((actual & marked).sum()), int(marked.sum()), int(actual.sum())
         value = float(metric.per_image(tp, area, wanted))
-        where = sample.level, sample.group, sample.object_id
         rows.append(ImageScore(sample.id, head, *where, tp, area, wanted, value))
     return rows
 
 
-def maps_of(predicted: Predictions, dataset: Dataset) -> Maps | None:
-    """Reads the probabilities of one image, by the data set's names for its heads; None where none were kept."""
-    if not predicted.has_probabilities:
-        return None
-    if len(predicted.heads) == 1 and len(dataset.heads) == 1:
-        return lambda id, head: predicted.probability(id, predicted.heads[0])
-    return predicted.probability
-
-
-def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> PixelRanking | None:
-    """The average precision of the maps; None without maps or defects."""
+def _ranking(
+    scored: Sequence[Sample], dataset: Dataset, maps: Maps | None, rows: Sequence[ImageScore]
+) -> PixelRanking | None:
+    """The figures of the maps; None without maps or defects."""
     if maps is None:
         return None
     heads, groups = dataset.heads, _sorted({s.group for s in scored})
-    total = np.zeros((len(heads), 2, _LEVELS), np.int64)
+    total = np.zeros((len(heads), 3, _LEVELS))
     per_group = {}
     for group in [*groups, *({None} & {s.group for s in scored})]:
         counts = np.zeros_like(total)
@@ -354,37 +309,40 @@ def _ranking(scored: Sequence[Sample], dataset: Dataset, maps: Maps | None) -> P
             usable = np.ones(shape, bool) if usable is None else ~usable
             for head, truth in datasets.read_truth(dataset, sample, shape).items():
                 levels = np.rint(maps(sample.id, head) * np.float32(_LEVELS - 1)).astype(np.int64)
-                for place, kind in enumerate((truth >= _DEFECT, truth < _DEFECT)):
-                    counts[heads.index(head), place] += np.bincount(levels[kind & usable], minlength=_LEVELS)
+                counts[heads.index(head)] += count_levels(levels, truth >= DEFECT, usable, size=_LEVELS)
         total += counts
         if group is not None and counts[:, 0].any():
-            per_group[group] = _precision(counts)
+            per_group[group] = _of_heads(average_precision, counts[:, :2])
     if not total[:, 0].any():
         return None
-    return PixelRanking(_precision(total), _precision(total.sum(axis=2, keepdims=True)), per_group)
+    pixels, sums = total[:, :2], total.sum(axis=2, keepdims=True)
+    mixed = bool((sums[sums[:, 0, 0] > 0, 1] > 0).all())
+    return PixelRanking(
+        average_precision=_of_heads(average_precision, pixels),
+        chance=_of_heads(average_precision, sums[:, :2]),
+        auroc=_of_heads(auroc, pixels) if mixed else None,
+        aupro=_of_heads(aupro, total[:, [2, 1]]) if mixed else None,
+        f1=float(np.mean([_pooled_f1(rows, head) for head, pair in zip(heads, pixels, strict=True) if pair[0].any()])),
+        best_f1=_of_heads(best_f1, pixels),
+        per_group=per_group,
+    )
 
 
-def _precision(counts: NDArray[np.int64]) -> float:
-    """The mean over heads, with defects, of the average precision; counts: (heads, 2, levels)."""
-    return float(np.mean([average_precision(*pair) for pair in counts if pair[0].any()]))
+def _pooled_f1(rows: Sequence[ImageScore], head: str) -> float:
+    """The F1 of the pixels of all images together; those that failed do not count."""
+    counts = np.array([(r.tp, r.predicted, r.actual) for r in rows if r.head == head and r.actual is not None])
+    return float(pixel_f1(*counts.sum(axis=0)))
+
+
+def _of_heads(figure: Callable[[ArrayLike, ArrayLike], float], counts: NDArray[np.float64]) -> float:
+    """The mean of a figure over the heads with defects. counts: (heads, 2, levels)."""
+    return float(np.mean([figure(*pair) for pair in counts if pair[0].any()]))
 
 
 def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:
     heads = [head for head in dataset.heads if head in sample.labelled_heads]
     where = sample.level, sample.group, sample.object_id
     return [ImageScore(sample.id, head, *where, 0, 0, None, 0.0) for head in heads]
-
-
-def _wrong_answer(sample: Sample, dataset: Dataset) -> tuple[int, int, int]:
-    """The counts (tp, predicted, actual) of the wrong verdict, which stand, for every head, for an image that failed.
-
-    Where even the truth cannot be read, an image with a mask is taken for dirty.
-    """
-    try:
-        dirty = any(plane.any() for plane in _truth(sample, dataset).values())
-    except PixelgbmError:
-        dirty = bool(sample.masks)
-    return (0, 0, 1) if dirty else (0, 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,7 +413,7 @@ class _Units:
 
 def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, int]], *, merge: bool) -> _Units:
     """Rows by image and head or, merged, by object, all heads together."""
-    names = [("object", r.object_id) if merge and r.object_id is not None else ("image", r.id) for r in rows]
+    names = [unit_name(r.id, r.object_id if merge else None) for r in rows]
     place = {name: k for k, name in enumerate(dict.fromkeys(names))}
     heads = {head: 0 if merge else k for k, head in enumerate(dict.fromkeys(r.head for r in rows))}
     counts = np.zeros((3, len(place), max(heads.values(), default=-1) + 1))
@@ -465,7 +423,7 @@ def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, in
         at = place[name], heads[row.head]
         counts[:, *at] += wrong[row.id] if row.actual is None else (row.tp, row.predicted, row.actual)
         labelled[at] = True
-        own = ("object", row.object_id) if row.object_id is not None else ("image", row.id)
+        own = unit_name(row.id, row.object_id)
         groups.setdefault(name, ("group", row.group) if row.group is not None else own)
     return _Units(np.where(labelled, counts, np.nan), tuple(groups.values()))
 

@@ -15,6 +15,7 @@ from pixelgbm.calibration import Calibration
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.forest import Trees, predict_rows
 from pixelgbm.mapping import HeadMap, References, first_stack, map_head, prepare_pair
+from pixelgbm.min_size import MinSize, large_enough
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
@@ -46,12 +47,12 @@ def region_scores(
 
 
 def inspect_pair(
-    model: Model, pair: Pair, *, id: str = "", min_size: int | None = None, references: References = "use"
+    model: Model, pair: Pair, *, id: str = "", min_size: MinSize | None = None, references: References = "use"
 ) -> Inspection:
     """Inspect one pair: every head's mask and map, the regions kept, and accepted or rejected.
 
-    A part is accepted when no head keeps a region. `min_size` (px) replaces the rule's minimum area:
-    raise it when defects below a size do not matter to the customer.
+    A part is accepted when no head keeps a region. Of those that the rule keeps, `min_size` drops the small ones: set
+    it when defects below a size do not matter to the customer.
     """
     scene = prepare_pair(model.looks[0], pair, references=references)
     stack = first_stack(model.looks[0], scene)
@@ -71,17 +72,25 @@ _Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
-def decide_head(head: Head, mapped: HeadMap, *, min_size: int | None = None) -> tuple[NDArray[np.bool_], list[Region]]:
+def decide_head(
+    head: Head, mapped: HeadMap, *, min_size: MinSize | None = None
+) -> tuple[NDArray[np.bool_], list[Region]]:
     """The final mask of one head, (rows, cols) bool, and its kept regions. min_size: as for `inspect_pair`."""
     rule = head.rule
     cuts = [_cut(head, mapped, rule.low)]
-    mask, kept = decision.decide(*cuts[0], rule, min_size=min_size)
+    mask, kept = decision.decide(*cuts[0], rule)
     chosen = [kept]
     if rule.trim is not None and kept.size:
         cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
         mask, chosen = decision.decide_parts(cuts, kept, rule)
-    found = [_region(head, cut, int(k)) for cut, rows in zip(cuts, chosen, strict=True) for k in rows]
-    return mask, sorted(found, key=lambda region: region.bbox)
+    parts = [(cut, int(k)) for cut, rows in zip(cuts, chosen, strict=True) for k in rows]
+    if min_size is not None:
+        pixels = [_pixels(head, cut, k) for cut, k in parts]
+        matter = large_enough(pixels, min_size)
+        for small in (pixels[k] for k in np.flatnonzero(~matter)):
+            mask[small[:, 0], small[:, 1]] = False
+        parts = [part for part, large in zip(parts, matter, strict=True) if large]
+    return mask, sorted((_region(head, cut, k) for cut, k in parts), key=lambda region: region.bbox)
 
 
 def _cut(head: Head, mapped: HeadMap, low: int) -> _Cut:
@@ -89,6 +98,15 @@ def _cut(head: Head, mapped: HeadMap, low: int) -> _Cut:
     candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
     table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
     return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
+
+
+def _pixels(head: Head, cut: _Cut, k: int) -> NDArray[np.int64]:
+    """(n, 2) the pixels (row, col) of a region, with its holes where they are filled."""
+    table, _ = cut
+    top, left, bottom, right = table.bbox[k]
+    labels = table.filled_labels if head.rule.fill_holes else table.labels
+    rows, cols = np.nonzero(labels[top:bottom, left:right] == k + 1)
+    return np.stack([rows + top, cols + left], axis=1)
 
 
 def _region(head: Head, cut: _Cut, k: int) -> Region:
@@ -132,7 +150,7 @@ def inspect_many(
     on_result: Callable[[Inspection, float], None],
     on_failure: Callable[[str, str], None],
     workers: int = 1,
-    min_size: int | None = None,
+    min_size: MinSize | None = None,
     references: References = "use",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> None:
@@ -168,6 +186,7 @@ def inspect_into(
     dataset: Dataset,
     *,
     workers: int = 1,
+    min_size: MinSize | None = None,
     references: References = "use",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, str]:
@@ -185,6 +204,7 @@ def inspect_into(
         on_result=lambda inspection, _: writer.write(inspection),
         on_failure=fail,
         workers=workers,
+        min_size=min_size,
         references=references,
         progress=progress,
     )

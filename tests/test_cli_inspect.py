@@ -48,6 +48,10 @@ def test_inspect_exits_0_for_accepted_and_1_for_rejected(tiny_model, tmp_path, c
     for region in json.loads((tmp_path / "j").read_text())["regions"]:
         assert region["area_mm2"] == pytest.approx(region["area"] / 100)
     assert run([*arguments, "--min-size", "10000"]) == 0
+    assert run([*arguments, "--min-size", "90px"]) == 0
+    assert run([*arguments, "--min-size", "1.5mm", "--px-per-mm", "10"]) == 1
+    assert run([*arguments, "--min-size", "9mm"]) == 2
+    assert "'9mm' is in millimetres: --px-per-mm says how many pixels one is" in error_of(capsys)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"II*\0"])

@@ -66,14 +66,6 @@ def test_many_images_at_once_equal_one_by_one(seed: int, rule: Rule) -> None:
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
-def test_min_size_replaces_the_minimum_area() -> None:
-    rule = replace(DEFAULT_RULE, min_area=0, region_cut=0.0)
-    table, scores = table_for(1, rule)
-    _, kept = decide(table, scores, rule, min_size=5)
-    np.testing.assert_array_equal(kept, np.flatnonzero(table.area >= 5))
-    assert 0 < len(kept) < len(table)
-
-
 def test_nothing_found_is_a_clean_mask() -> None:
     table = measure(
         np.zeros((5, 6), np.uint8), np.zeros((5, 6), bool), np.zeros((0, 5, 6), np.uint8), {}, column_names=()

@@ -304,6 +304,23 @@ def test_maps_are_ranked_over_all_pixels_that_are_not_ignored_and_within_groups(
     assert card.ranking.average_precision == pytest.approx((naive(a) + naive(b)) / 2)
     assert card.ranking.per_group == {"1": pytest.approx((naive(a[:2]) + naive(b)) / 2)}
     assert card.ranking.chance == pytest.approx((14 / 60 + 8 / 36) / 2, abs=0.1)
+
+    def slow_auroc(parts):
+        pairs = [(maps[id][keep], known[keep]) for id, known, keep in parts]
+        levels, defect = (np.concatenate(values) for values in zip(*pairs, strict=True))
+        gaps = levels[defect][:, None] - levels[~defect]
+        return float(np.mean(np.where(np.abs(gaps) < 1e-4, 0.5, gaps > 0)))
+
+    assert card.ranking.auroc == pytest.approx((slow_auroc(a) + slow_auroc(b)) / 2, abs=1e-3)
+    assert 0 <= card.ranking.aupro <= 1
+    found = {id: maps[id] > 0.5 for id in "xyz"}
+    pooled = []
+    for parts in (a, b):
+        marked = np.concatenate([found[id][keep] for id, _, keep in parts])
+        defect = np.concatenate([known[keep] for _, known, keep in parts])
+        pooled.append(by_hand(marked[None], defect[None]))
+    assert card.ranking.f1 == pytest.approx(np.mean(pooled))
+    assert card.ranking.best_f1 >= card.ranking.f1 - 1e-12
     assert card.per_group["2"] == 0.0
     assert [row[0] for row in card.group_table()] == ["", "1", "2"]
     assert card.group_table()[2][-1] == "-"

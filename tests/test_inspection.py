@@ -12,7 +12,9 @@ import pytest
 
 from pixelgbm import datasets, training
 from pixelgbm.inspection import inspect_into, inspect_many, inspect_pair
+from pixelgbm.linking import fragments_of
 from pixelgbm.mapping import byte_map
+from pixelgbm.min_size import Measure, MinSize, sizes
 from pixelgbm.model import Model, read_model, write_model
 from pixelgbm.predictions import PredictionWriter, read_predictions
 from pixelgbm.records import Dataset, Inspection, Pair
@@ -107,9 +109,35 @@ def test_a_larger_minimum_size_only_removes_regions(model: Model, data: Dataset)
     regions = inspect_pair(model, pair).regions
     assert regions
     biggest = max(region.area for region in regions)
-    none = inspect_pair(model, pair, min_size=biggest + 64 * 64)
+    none = inspect_pair(model, pair, min_size=MinSize(biggest + 64 * 64, "area"))
     assert none.regions == ()
     assert none.verdict.accepted
+    assert not none.masks["dirt"].any()
+
+
+@pytest.mark.parametrize("measure", ["area", "length"])
+@pytest.mark.parametrize("fill", [False, True])
+def test_a_minimum_size_leaves_the_large_regions_and_their_pixels(model: Model, measure: Measure, fill: bool) -> None:
+    head = model.heads[0]
+    rule = replace(head.rule, region_cut=0.0, min_area=1, fill_holes=fill, low=26)
+    model = replace(model, heads=(replace(head, rule=rule),))
+    clean = labelled(0).pair
+    test = clean.test.astype(np.int16)
+    for row, col, height, width in ((8, 8, 6, 6), (10, 40, 12, 9), (40, 12, 4, 18), (45, 45, 9, 10)):
+        test[row : row + height, col : col + width] -= 60
+    pair = replace(clean, test=np.clip(test, 0, 255).astype(np.uint8))
+    whole = inspect_pair(model, pair)
+    fragments = fragments_of(whole.masks["dirt"])
+    large = sizes(fragments, measure)
+    least = float(np.median(large))
+    assert large.min() < least
+    found = inspect_pair(model, pair, min_size=MinSize(least, measure))
+    expected = np.zeros_like(whole.masks["dirt"])
+    for pixels in (fragments[k] for k in np.flatnonzero(large >= least)):
+        expected[pixels[:, 0], pixels[:, 1]] = True
+    np.testing.assert_array_equal(found.masks["dirt"], expected)
+    assert sum(region.area for region in found.regions) == expected.sum()
+    assert set(found.regions) < set(whole.regions)
 
 
 def test_a_missing_reference_is_flagged_and_hiding_it_is_the_same(model: Model) -> None:
@@ -179,7 +207,8 @@ def test_prediction_imports_no_more_than_it_needs(folder: Path, data: Dataset) -
         "inspect_many(read_model(Path(sys.argv[1])), data, data.samples[:1], workers=2,\n"
         "             on_result=lambda i, s: found.append(i), on_failure=print)\n"
         "assert len(found) == 1\n"
-        "print(*sorted({'lightgbm', 'optuna', 'skimage', 'matplotlib', 'polars', 'scipy.optimize'} & set(sys.modules)))\n"
+        "heavy = {'lightgbm', 'optuna', 'skimage', 'matplotlib', 'polars', 'scipy.optimize'}\n"
+        "print(*sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder), str(data.root)], cwd=ROOT, capture_output=True, text=True, check=True

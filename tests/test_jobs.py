@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, Labelled
 from pixelgbm.datasets.steel import HEADS
+from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Pair
 
@@ -88,6 +90,31 @@ def test_surfaces_are_tuned_and_scored_by_verdict(tmp_path: Path, layout: str) -
     images = 24 if layout == "good-bad" else 8
     assert card["verdicts"]["confusion"] == {"OK": {"OK": images // 2, "NG": 0}, "NG": {"OK": 0, "NG": images // 2}}
     assert card["overall"]["all_clean"] == pytest.approx(1 / 3)
+
+
+def test_objects_of_a_manifest_are_judged_by_all_their_views(tmp_path: Path) -> None:
+    """Two views of each object, of which a bad one shows its defect in one."""
+    bad = [
+        replace(draw_image(k, ("defect",), split="train"), object_id=str(k // 2), view=str(k % 2)) for k in range(24)
+    ]
+    good = [
+        replace(draw_image(2 * k, ("defect",), split="train"), id=f"g{k}", object_id=f"g{k // 2}", view=str(k % 2))
+        for k in range(24)
+    ]
+    items = [replace(item, group=item.object_id) for item in (*bad, *good)]
+    LAYOUTS["manifest"].write(tmp_path / "data", iter(items))
+    (tmp_path / "run.toml").write_text(CONFIG)
+    data, model, pred, found = (str(tmp_path / name) for name in ("data", "model", "pred", "score.json"))
+    train = ["train", data, "--out", model, "--config", str(tmp_path / "run.toml"), "--metric", "verdict-f1"]
+    assert run([*train, "--quiet"]) == 0
+    tables = open_store(maps_folder(model)).tables("defect")
+    assert len(set(tables.object.tolist())) == len({item.object_id for item in items}) == len(tables.ids) / 2
+    assert run(["tune", model, data, "--trials", "40", "--quiet"]) == 0
+    assert run(["predict", model, data, "--out", pred, "--quiet"]) == 0
+    assert run(["score", pred, data, "--metric", "verdict-f1", "--quiet", "--json", found]) == 0
+    card = json.loads(Path(found).read_text())
+    assert card["overall"]["images"] == 24
+    assert card["verdicts"]["confusion"] == {"OK": {"OK": 12, "NG": 0}, "NG": {"OK": 0, "NG": 12}}
 
 
 def test_steel_is_tuned_and_scored_by_dice_of_image_and_class(tmp_path: Path) -> None:

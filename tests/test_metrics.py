@@ -8,11 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pixelgbm.linking import fragments_of
 from pixelgbm.metrics import (
     METRICS,
+    aupro,
+    auroc,
     average_precision,
+    best_f1,
     bootstrap_interval,
     classification_report,
+    count_levels,
     numbered,
     pixel_f1,
     summed,
@@ -125,6 +130,63 @@ def test_average_precision_is_precision_summed_over_the_recall_each_level_adds(l
         expected += (reached - recall) * (called & truth).sum() / called.sum()
         recall = reached
     assert value == pytest.approx(expected, abs=1e-12)
+
+
+levels_and_truth = st.tuples(
+    hnp.arrays(np.uint8, (5, 8), elements=st.integers(0, 9)),
+    hnp.arrays(np.bool_, (5, 8), elements=st.sampled_from([True, False, False])),
+    hnp.arrays(np.bool_, (5, 8), elements=st.sampled_from([True, True, True, False])),
+)
+
+
+def slow_overlap_curve(levels: np.ndarray, defect: np.ndarray, usable: np.ndarray) -> tuple[list[float], list[float]]:
+    """Threshold by threshold, from none called to all: false positive rate, and mean share of the regions called."""
+    regions = [tuple(pixels.T) for pixels in fragments_of(defect & usable)]
+    rates, overlaps = [], []
+    for threshold in range(10, -1, -1):
+        called = levels >= threshold
+        rates.append(float((called & ~defect & usable).sum() / (~defect & usable).sum()))
+        overlaps.append(float(np.mean([called[region].mean() for region in regions])))
+    return rates, overlaps
+
+
+@given(drawn=levels_and_truth)
+@settings(max_examples=100, deadline=None)
+def test_figures_of_maps_are_those_of_pixels_and_regions_one_by_one(drawn):
+    levels, defect, usable = drawn
+    with_defect, other, overlap = count_levels(levels, defect, usable, size=10)
+    hits, rest = levels[defect & usable].astype(int), levels[~defect & usable].astype(int)
+    assert overlap.sum() == pytest.approx(len(fragments_of(defect & usable)))
+    if not len(hits) or not len(rest):
+        assert np.isnan(auroc(with_defect, other)) and np.isnan(aupro(overlap, other))
+        return
+    wins = [np.sign(hit - miss) / 2 + 0.5 for hit in hits for miss in rest]
+    assert auroc(with_defect, other) == pytest.approx(np.mean(wins))
+    rates, overlaps = slow_overlap_curve(levels, defect, usable)
+    area = 0.0
+    for k in range(1, len(rates)):
+        low, high = (min(rate, 0.3) for rate in rates[k - 1 : k + 1])
+        if high > low:
+            slope = (overlaps[k] - overlaps[k - 1]) / (rates[k] - rates[k - 1])
+            ends = [overlaps[k - 1] + slope * (rate - rates[k - 1]) for rate in (low, high)]
+            area += (high - low) * sum(ends) / 2
+    assert aupro(overlap, other) == pytest.approx(area / 0.3)
+    by_threshold = [pixel_f1((hits >= t).sum(), (hits >= t).sum() + (rest >= t).sum(), len(hits)) for t in range(10)]
+    assert best_f1(with_defect, other) == pytest.approx(max(by_threshold))
+
+
+def test_a_small_region_counts_as_much_as_a_large_one_for_the_overlap_alone():
+    levels, defect = np.zeros((20, 20), int), np.zeros((20, 20), bool)
+    defect[:10, :10] = defect[15, 15] = True
+    levels[:10, :10] = 5  # the large region is found, the single pixel is not
+    with_defect, other, overlap = count_levels(levels, defect, np.ones_like(defect), size=6)
+    assert aupro(overlap, other) == pytest.approx(0.5 + 0.15 / 2)  # a straight line from 1/2 up to 1 at rate 1
+    assert auroc(with_defect, other) == pytest.approx((100 + 0.5) / 101)
+
+
+def test_a_perfect_map_has_area_one_and_a_flat_one_that_of_guessing():
+    assert (auroc([0, 9], [5, 0]), aupro([0, 2], [5, 0]), best_f1([0, 9], [5, 0])) == (1.0, 1.0, 1.0)
+    assert (auroc([9], [5]), aupro([2], [5])) == (0.5, pytest.approx(0.15))
 
 
 def test_average_precision_of_a_perfect_map_is_one_and_of_a_flat_one_the_share_of_defects():

@@ -172,6 +172,7 @@ def test_resuming_what_is_finished_changes_nothing(complete, tmp_path):
         ({"model_digest": "m2"}, r"other model \(m1 there, m2 now\); --resume continues the same run only$"),
         ({"data_digest": "d2"}, r"other data \(d1 there, d2 now\)"),
         ({"probabilities": False}, r"other --probabilities"),
+        ({"min_size": "12 px"}, r"other --min-size \(None there, 12 px now\)"),
         ({"layout": "manifest"}, r"other layout"),
         ({"ids": IDS[:-1]}, r"other images; --resume"),
     ],

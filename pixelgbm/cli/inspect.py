@@ -10,8 +10,9 @@ import numpy as np
 
 from pixelgbm import images, inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH
+from pixelgbm.cli.options import PATH, min_size_options
 from pixelgbm.datasets.layout import make_pair
+from pixelgbm.min_size import parse_min_size
 from pixelgbm.model import read_model
 from pixelgbm.records import Region, Sample
 
@@ -22,8 +23,7 @@ __all__ = ["command"]
 @click.argument("model", type=PATH)
 @click.argument("image", type=PATH)
 @click.option("--reference", type=PATH, help="The clean image of the same thing.")
-@click.option("--min-size", type=click.IntRange(1), metavar="PX", help="Smallest defect that matters, in pixels.")
-@click.option("--px-per-mm", type=click.FloatRange(0, min_open=True), metavar="F", help="Also give areas in mm2.")
+@min_size_options
 @click.option("--mask", type=PATH, metavar="FILE", help="Write the mask (0/255 PNG); several heads: their union.")
 @quiet_option
 @json_option
@@ -33,7 +33,7 @@ def command(
     model: Path,
     image: Path,
     reference: Path | None,
-    min_size: int | None,
+    min_size: str | None,
     px_per_mm: float | None,
     mask: Path | None,
     quiet: bool,
@@ -41,14 +41,17 @@ def command(
 ) -> None:
     """Inspect one image. Exit code 0: accepted; 1: rejected; 2: could not tell.
 
+    With --px-per-mm areas are given in mm2, too.
+
     \b
     Example:
-      pixelgbm inspect demo/model sheet.tif --reference clean.tif
+      pixelgbm inspect demo/model sheet.tif --reference clean.tif --min-size 0.3mm --px-per-mm 40
     """
     console = Console(quiet=quiet, json_path=json_path)
+    least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
     loaded = read_model(model)
     pair = make_pair(Sample(id=image.stem, split="", image=image, reference=reference))
-    found = inspection.inspect_pair(loaded, pair, id=image.stem, min_size=min_size)
+    found = inspection.inspect_pair(loaded, pair, id=image.stem, min_size=least)
     if mask is not None:
         union = np.any(list(found.masks.values()), axis=0)
         images.write_png(mask, union.astype(np.uint8) * 255)

@@ -17,7 +17,15 @@ from pixelgbm.errors import DatasetError
 from pixelgbm.metrics import METRICS
 from pixelgbm.records import Dataset
 
-__all__ = ["PATH", "data_options", "list_data", "metric_option", "say_excluded", "workers_option"]
+__all__ = [
+    "PATH",
+    "data_options",
+    "list_data",
+    "metric_option",
+    "min_size_options",
+    "say_excluded",
+    "workers_option",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -39,7 +47,7 @@ workers_option = click.option(
 
 
 metric_option = click.option(
-    "--metric", type=click.Choice(list(METRICS)), help="What counts as good.  [default: the layout's own]"
+    "--metric", type=click.Choice(list(METRICS)), help="What counts as good.  [default: the layout's, or the model's]"
 )
 
 
@@ -52,6 +60,18 @@ def data_options(command: _Command) -> _Command:
     )(command)
     return click.option(
         "--layout", metavar="NAME", help=f"Layout of the data: {', '.join(datasets.LAYOUTS)}.  [default: recognised]"
+    )(command)
+
+
+def min_size_options(command: _Command) -> _Command:
+    """`--min-size` and `--px-per-mm`, wherever images are inspected."""
+    command = click.option(
+        "--px-per-mm", type=click.FloatRange(0, min_open=True), metavar="F", help="How many pixels a millimetre is."
+    )(command)
+    return click.option(
+        "--min-size",
+        metavar="SIZE",
+        help="Smallest defect that matters: an area (40, 40px2, 0.2mm2) or a length (12px, 0.5mm).",
     )(command)
 
 

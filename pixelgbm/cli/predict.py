@@ -8,9 +8,10 @@ import click
 
 from pixelgbm import inspection
 from pixelgbm.cli.console import Console, json_option, quiet_option
-from pixelgbm.cli.options import PATH, data_options, list_data, say_excluded, workers_option
+from pixelgbm.cli.options import PATH, data_options, list_data, min_size_options, say_excluded, workers_option
 from pixelgbm.datasets import LAYOUTS, data_digest
 from pixelgbm.mapping import References
+from pixelgbm.min_size import MinSize, parse_min_size
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
 from pixelgbm.records import Dataset
@@ -25,6 +26,7 @@ __all__ = ["command"]
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run into PRED stopped.")
 @click.option("--probabilities", is_flag=True, help="Also keep the probability maps (16 bit).")
+@min_size_options
 @click.option(
     "--without-references",
     is_flag=True,
@@ -43,6 +45,8 @@ def command(
     splits: tuple[str, ...],
     resume: bool,
     probabilities: bool,
+    min_size: str | None,
+    px_per_mm: float | None,
     without_references: bool,
     layout: str | None,
     contest_exclusions: bool,
@@ -57,6 +61,7 @@ def command(
       pixelgbm predict demo/model demo/data --split test --out demo/predictions
     """
     console = Console(quiet=quiet, json_path=json_path)
+    least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
     loaded = read_model(model)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
     say_excluded(console, dataset)
@@ -73,6 +78,7 @@ def command(
             references=references,
             resume=resume,
             probabilities=probabilities,
+            min_size=least,
             workers=workers,
         )
     for id, reason in failures.items():
@@ -102,6 +108,7 @@ def _fill(
     references: References,
     resume: bool,
     probabilities: bool,
+    min_size: MinSize | None,
     workers: int,
 ) -> dict[str, str]:
     """One pass over the images into one PRED folder; returns the reason for every image that failed."""
@@ -113,9 +120,16 @@ def _fill(
         ids=[sample.id for sample in dataset.samples],
         heads=[head.name for head in model.heads],
         probabilities=probabilities,
+        min_size=None if min_size is None else str(min_size),
         resume=resume,
     )
     with writer, console.progress() as progress:
         return inspection.inspect_into(
-            writer, model, dataset, references=references, workers=workers, progress=progress
+            writer,
+            model,
+            dataset,
+            min_size=min_size,
+            references=references,
+            workers=workers,
+            progress=progress,
         )

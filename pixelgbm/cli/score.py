@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from pixelgbm import evaluation, images
+from pixelgbm import comparison, evaluation, images, size_curve
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, metric_option
+from pixelgbm.min_size import Measure
 from pixelgbm.predictions import read_predictions
 
 __all__ = ["command", "show_scorecard"]
@@ -23,6 +25,12 @@ _GROUPS_SHOWN = 30
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: those predicted]")
 @click.option("--truth", type=PATH, metavar="DIR", help="Sealed tree of masks.")
 @click.option("--sheet", type=PATH, metavar="FILE", help="Draw image, reference, truth and found (PNG; needs a PRED).")
+@click.option(
+    "--min-size-curve",
+    "measure",
+    type=click.Choice(["area", "length"]),
+    help="Also show the verdicts when found regions below a size, in pixels, do not matter.",
+)
 @metric_option
 @data_options
 @quiet_option
@@ -35,6 +43,7 @@ def command(
     splits: tuple[str, ...],
     truth: Path | None,
     sheet: Path | None,
+    measure: Measure | None,
     metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
@@ -62,7 +71,13 @@ def command(
 
         images.write_png(sheet, contact_sheet(read_predictions(pred), dataset, card))
         console.say(f"{sheet}: image, reference, truth, found")
-    console.result(card.to_dict())
+    document = card.to_dict()
+    if measure is not None and card.overall is not None:
+        curve = size_curve.min_size_curve(comparison.open_predicted(pred, dataset), dataset, measure=measure)
+        heading, *rows = size_curve.curve_table(curve, measure)
+        console.table(f"smallest {measure} that matters", heading, rows)
+        document["min_size_curve"] = {"measure": measure, "points": [asdict(point) for point in curve]}
+    console.result(document)
     if card.missing:
         context.exit(1)
 
@@ -87,7 +102,13 @@ def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
     runs = {"": card, " without references": card.without_references, " with wrong references": card.wrong_references}
     for name, run in runs.items():
         if run is not None and run.ranking is not None:
-            found = run.ranking
-            console.say(f"pixel average precision{name} {found.average_precision:.4f} (chance {found.chance:.4f})")
+            console.say(_ranking(name, run.ranking))
     if card.unlabelled:
         console.say(f"{card.unlabelled} images without truth were not scored")
+
+
+def _ranking(run: str, found: evaluation.PixelRanking) -> str:
+    line = f"pixel average precision{run} {found.average_precision:.4f} (chance {found.chance:.4f})"
+    named = (("AUROC", found.auroc), ("AUPRO", found.aupro), ("F1 of all pixels", found.f1))
+    figures = (f"{name} {value:.4f}" for name, value in named if value is not None)
+    return f"{', '.join([line, *figures])} (at the best threshold {found.best_f1:.4f})"

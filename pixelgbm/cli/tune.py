@@ -166,7 +166,7 @@ def _tables(model: Path, dataset: Dataset, *, workers: int, progress: Progress |
 
 
 def _show(console: Console, results: Mapping[str, tuning.TuningResult]) -> None:
-    heading = ("rule", "mean", "dirty mean", "clean marked", "images")
+    heading = ("rule", "score", "dirty mean", "clean marked", "judged")
     for name, result in results.items():
         found = [("before", result.before), ("after", result.after)]
         rows = [
@@ -174,6 +174,6 @@ def _show(console: Console, results: Mapping[str, tuning.TuningResult]) -> None:
             for label, o in found
             if o is not None
         ]
-        console.table(f"{name}: out-of-fold, {result.trials} trials", heading, rows)
+        console.table(f"{name}: {result.metric}, out-of-fold, {result.trials} trials", heading, rows)
         rule = ", ".join(f"{key} {value}" for key, value in result.rule.to_dict().items())
         console.say(f"{name}: {rule}")

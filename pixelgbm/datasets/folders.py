@@ -31,6 +31,7 @@ __all__ = [
     "finish",
     "folders_in",
     "identifiers",
+    "image_name",
     "list_images",
     "match_masks",
     "only_head",
@@ -97,6 +98,11 @@ def identifiers(root: Path, paths: Sequence[Path], problems: list[str]) -> list[
     return ids
 
 
+def image_name(mask: Path) -> str:
+    """The name of the image that a mask is named after: its own without suffix and without `_mask` at the end."""
+    return _MASK_NAME.sub("", mask.stem)
+
+
 def match_masks(
     pictures: Sequence[Path], masks: Sequence[Path], problems: list[str], *, by_number: bool = False
 ) -> dict[Path, Path]:
@@ -111,7 +117,7 @@ def match_masks(
     }
     found: dict[Path, Path] = {}
     for mask in masks:
-        bare = _MASK_NAME.sub("", mask.stem)
+        bare = image_name(mask)
         picture = by_stem.get(mask.stem) or by_stem.get(bare)
         if picture is None and _number(bare):
             picture = by_end.get(_number(bare))
@@ -136,7 +142,7 @@ def add_sealed_masks(truth: Path, samples: Iterable[Sample], problems: list[str]
     if not found:
         raise DatasetError(f"{truth}: holds no masks; allowed are images named as those they belong to")
     for mask in found:
-        at = names.get(mask.stem, names.get(_MASK_NAME.sub("", mask.stem)))
+        at = names.get(mask.stem, names.get(image_name(mask)))
         if at is None:
             problems.append(f"{mask}: mask without image; the data hold no {mask.stem}")
         elif samples[at].labelled_heads:

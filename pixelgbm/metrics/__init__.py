@@ -2,7 +2,7 @@
 
 from pixelgbm.metrics.metric import METRICS, Metric
 from pixelgbm.metrics.pixels import pixel_f1
-from pixelgbm.metrics.ranking import average_precision
+from pixelgbm.metrics.ranking import aupro, auroc, average_precision, best_f1, count_levels
 from pixelgbm.metrics.uncertainty import bootstrap_interval, group_weights
 from pixelgbm.metrics.units import numbered, summed
 from pixelgbm.metrics.verdicts import ClassFigures, ClassificationReport, classification_report
@@ -12,9 +12,13 @@ __all__ = [
     "ClassFigures",
     "ClassificationReport",
     "Metric",
+    "aupro",
+    "auroc",
     "average_precision",
+    "best_f1",
     "bootstrap_interval",
     "classification_report",
+    "count_levels",
     "group_weights",
     "numbered",
     "pixel_f1",

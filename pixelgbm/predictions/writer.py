@@ -55,9 +55,10 @@ class PredictionWriter:
         ids: Sequence[str],
         heads: Sequence[str],
         probabilities: bool = False,
+        min_size: str | None = None,
         resume: bool = False,
     ) -> None:
-        """Open `folder` for the images `ids`, in data order.
+        """Open `folder` for the images `ids`, in data order. min_size: the smallest defect that was kept, in words.
 
         Raises OutputError for a folder that is not empty and no PRED folder, or cannot be written,
         or, on resuming, that was made with another model, other data or other options.
@@ -70,6 +71,7 @@ class PredictionWriter:
             "layout": layout,
             "heads": list(heads),
             "probabilities": probabilities,
+            "min_size": min_size,
             "ids": list(ids),
         }
         self._ids = tuple(ids)
@@ -197,7 +199,7 @@ class PredictionWriter:
 
     def _check_same_run(self, source: Path, found: dict[str, Any]) -> None:
         names = {"format": "format", "model": "model", "data": "data", "layout": "layout", "heads": "heads"}
-        names |= {"probabilities": "--probabilities", "ids": "images"}
+        names |= {"probabilities": "--probabilities", "min_size": "--min-size", "ids": "images"}
         for key, name in names.items():
             if found.get(key) != self._header[key]:
                 got, now = (str(h.get(key))[:16] for h in (found, self._header))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import datasets
-from pixelgbm.evaluation import Maps, Masks
+from pixelgbm.comparison import Maps, Masks
 from pixelgbm.images import image_size
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import files
+from pixelgbm.comparison import Maps, maps_of, masks_of
 from pixelgbm.errors import ModelError, SubmissionError
-from pixelgbm.evaluation import Maps, Scorecard, maps_of, masks_of, score_path
+from pixelgbm.evaluation import Scorecard, score_path
 from pixelgbm.mapstore import MapStore, maps_folder
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Model, read_model

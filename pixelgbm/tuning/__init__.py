@@ -32,10 +32,11 @@ _VERSION = 2  # of the search space: a study of another version is not continued
 class TuningResult:
     """The rule found and what it changed.
 
-    before: of the rule there was; None when it stands outside the grid that tables are kept for. trials: finished
-    ones in the study, those of earlier runs included.
+    metric: its name. before: of the rule there was; None when it stands outside the grid that tables are kept for.
+    trials: finished ones in the study, those of earlier runs included.
     """
 
+    metric: str
     rule: Rule
     before: Outcome | None
     after: Outcome
@@ -104,6 +105,7 @@ def tune(
     known = tried if current is None else [(rule, worth(rule)), *tried]
     best = _best(known)
     return TuningResult(
+        metric=metric.name,
         rule=best,
         before=None if current is None else judge(current, tables, rule, metric),
         after=judge(points[best.low, best.operation], tables, best, metric),
