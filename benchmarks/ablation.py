@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from peers.figures import paired_interval, values_of
+from peers.figures import Draws, paired_interval, values_of
 from rich.progress import Progress
 
 from features import EVIDENCE
@@ -112,7 +112,7 @@ def _row(title: str, card: Scorecard, base: Scorecard | None, seconds: float, *,
     row: dict[str, Any] = {"variation": title, "overall": asdict(card.overall), "train_and_tune_seconds": seconds}
     if base is not None:
         one, two = (values_of(c) for c in (card, base))
-        row["change"] = paired_interval(one, two, seed=seed)
+        row["change"] = paired_interval(one, two, Draws(seed))
     return row
 
 
