@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from features import FeatureError, FeatureSpec
 from pixelgbm.errors import ConfigError
 
-__all__ = ["BoosterConfig", "RunConfig", "SamplingConfig", "load_config"]
+__all__ = ["BoosterConfig", "RunConfig", "SamplingConfig", "load_config", "preset"]
 
 _T = TypeVar("_T")
 
@@ -106,11 +106,12 @@ def _first_booster() -> BoosterConfig:
 class RunConfig:
     """Everything that decides what a training run gives, beside the data.
 
-    `folds` is the number of out-of-fold parts, made of whole groups. `profile`: `"fast"`, one look, or `"best"`, and
-    then `context_rounds` later looks at the pixels that the first gives at least `survivor_cut` (a probability, and
-    only where the search for the real cut starts). `judge_regions = false` does without a region booster: a region's
-    mean probability is its score then. The later looks read all columns of `features`, the
-    first of several only the lean ones, and grows `first_booster`.
+    `folds` is the number of out-of-fold parts, made of whole groups. `profile` is `"fast"`, one look, or `"best"`. The
+    first of the looks of "best" reads the lean columns alone and is grown by `first_booster`; `context_rounds` later
+    looks read all columns of `features` and the map of the look before, and are grown by `booster`, as the one look of
+    "fast" is. They judge the pixels that the first gives at least `survivor_cut`, a probability, and only where the
+    search for the real cut starts. `judge_regions = false` does without a region booster: a region's mean probability
+    is its score then. `preset` says what each profile is by default.
     """
 
     seed: int = 0
@@ -144,8 +145,18 @@ class RunConfig:
         return plain
 
 
-def load_config(path: Path) -> RunConfig:
-    """Read a `run.toml`; what it does not name keeps its default.
+def preset(profile: str) -> RunConfig:
+    """What a profile is unless more is said: "fast" is the lean first look of "best", with hard pixels mined, alone.
+
+    Raises ConfigError for an unknown profile.
+    """
+    if profile == "fast":
+        return RunConfig(profile=profile, features=FeatureSpec(lean=True), booster=_first_booster())
+    return RunConfig(profile=profile)
+
+
+def load_config(path: Path, *, profile: str | None = None) -> RunConfig:
+    """Read a `run.toml`; what it does not name is that of the profile, which `profile` replaces.
 
     Raises ConfigError, one line with the file and the table: unreadable, not TOML, an unknown key,
     a value of another type or out of range.
@@ -160,7 +171,9 @@ def load_config(path: Path) -> RunConfig:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {' '.join(str(error).split())}") from error
-    return _merged(RunConfig(), table, where=f"{path}: ")
+    chosen = table.get("profile", RunConfig().profile) if profile is None else profile
+    default = preset(chosen) if chosen in PROFILES else RunConfig()  # else refused by name below
+    return _merged(default, table | {"profile": chosen}, where=f"{path}: ")
 
 
 def _merged(default: _T, table: dict[str, Any], *, where: str) -> _T:

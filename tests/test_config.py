@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig, load_config
+from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig, load_config, preset
 from pixelgbm.errors import ConfigError
 
 
@@ -29,6 +29,18 @@ def test_named_keys_replace_only_themselves(tmp_path: Path) -> None:
     assert config.region_booster.trees == 9
     assert config.region_booster.num_leaves == RunConfig().region_booster.num_leaves
     assert config.booster == BoosterConfig()
+
+
+def test_a_profile_brings_its_own_defaults(tmp_path: Path) -> None:
+    lean = load_config(_written(tmp_path, 'profile = "fast"\n[booster]\nlearning_rate = 0.2\n'))
+    assert lean.features.lean and lean.booster.trees == RunConfig().first_booster.trees
+    assert lean.booster.learning_rate == 0.2
+    assert load_config(_written(tmp_path, ""), profile="fast") == preset("fast")
+    everything = load_config(_written(tmp_path, "[features]\nlean = false\n"), profile="fast")
+    assert everything.profile == "fast" and not everything.features.lean
+    assert preset("best") == RunConfig()
+    with pytest.raises(ConfigError, match="unknown profile 'slow'"):
+        load_config(_written(tmp_path, ""), profile="slow")
 
 
 def test_families_may_be_chosen(tmp_path: Path) -> None:
