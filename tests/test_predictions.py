@@ -61,6 +61,19 @@ def complete(tmp_path_factory) -> Path:
     return folder
 
 
+def test_an_object_is_rejected_when_a_view_is_and_unknown_when_one_failed(tmp_path):
+    """Images whose number is a multiple of three have no region and are accepted."""
+    objects = {"3": "a", "6": "a", "9": "b", "10": "b", "12": "c", "1": "c", "2": "d"}
+    with writer(tmp_path / "PRED", ids=("3", "6", "9", "10", "12", "1", "4"), objects=objects) as out:
+        for id in ("3", "6", "9", "10", "12", "4"):
+            out.write(inspection(id))
+        out.fail("1", "torn")
+    lines = (tmp_path / "PRED" / "objects.csv").read_text().splitlines()
+    assert lines == ["object_id,accepted,views,rejected,failed", "a,yes,2,,", "b,no,2,10,", "c,unknown,2,,1"]
+    fill(tmp_path / "PRED")
+    assert not (tmp_path / "PRED" / "objects.csv").exists()
+
+
 def test_what_is_written_is_read_back(complete):
     found = read_predictions(complete)
     assert (found.ids, found.heads, found.layout) == (IDS, ("dirt",), "konica-minolta")

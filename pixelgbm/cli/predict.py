@@ -118,6 +118,7 @@ def _fill(
         data_digest=data_digest(dataset),
         layout=dataset.layout,
         ids=[sample.id for sample in dataset.samples],
+        objects={sample.id: sample.object_id for sample in dataset.samples if sample.object_id},
         heads=[head.name for head in model.heads],
         probabilities=probabilities,
         min_size=None if min_size is None else str(min_size),

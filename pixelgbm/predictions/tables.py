@@ -15,6 +15,8 @@ from pixelgbm.records import Region
 __all__ = [
     "FORMAT",
     "JOURNAL",
+    "OBJECTS",
+    "OBJECT_COLUMNS",
     "REGION_COLUMNS",
     "RUN",
     "VERDICT_COLUMNS",
@@ -35,11 +37,14 @@ WITHOUT_REFERENCES = "without-references"
 
 RUN = "run.json"
 JOURNAL = "unfinished.jsonl"
+OBJECTS = "objects.csv"
+"""One verdict per object, of data that say which images are views of one."""
 REGION_COLUMNS = (
     *("id", "head", "region", "top", "left", "bottom", "right", "row", "col"),
     *("area", "score", "mean_probability", "max_probability"),
 )
 VERDICT_COLUMNS = ("id", "accepted", "regions", "area", "flags")
+OBJECT_COLUMNS = ("object_id", "accepted", "views", "rejected", "failed")
 
 
 def plane_path(folder: Path, kind: str, head: str, id: str) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,8 @@ from pixelgbm.errors import OutputError
 from pixelgbm.predictions.tables import (
     FORMAT,
     JOURNAL,
+    OBJECT_COLUMNS,
+    OBJECTS,
     REGION_COLUMNS,
     RUN,
     VERDICT_COLUMNS,
@@ -54,11 +56,13 @@ class PredictionWriter:
         layout: str,
         ids: Sequence[str],
         heads: Sequence[str],
+        objects: Mapping[str, str] | None = None,
         probabilities: bool = False,
         min_size: str | None = None,
         resume: bool = False,
     ) -> None:
         """Open `folder` for the images `ids`, in data order. min_size: the smallest defect that was kept, in words.
+        objects: id -> the object it is a view of, of those that are.
 
         Raises OutputError for a folder that is not empty and no PRED folder, or cannot be written,
         or, on resuming, that was made with another model, other data or other options.
@@ -76,6 +80,7 @@ class PredictionWriter:
         }
         self._ids = tuple(ids)
         self._heads = tuple(heads)
+        self._objects = dict(objects or {})
         self._lock = threading.Lock()
         self._lines: dict[str, int] = {}  # where the line of an image starts; a later line replaces an earlier
         self._failed: set[str] = set()
@@ -139,6 +144,8 @@ class PredictionWriter:
                 regions.append([id, head, counts[head], *cells])
         files.write_text(self.folder / "regions.csv", csv_text(REGION_COLUMNS, regions))
         files.write_text(self.folder / "verdicts.csv", csv_text(VERDICT_COLUMNS, verdicts))
+        if self._objects:
+            files.write_text(self.folder / OBJECTS, csv_text(OBJECT_COLUMNS, self._object_rows(entries)))
         run = self._header | {"samples": samples, "failures": failures}
         if failures:
             lines = [json.dumps(self._header), *(json.dumps(entry) for entry in entries.values())]
@@ -148,6 +155,20 @@ class PredictionWriter:
         if not failures:
             with files.output_errors(journal):
                 journal.unlink(missing_ok=True)
+
+    def _object_rows(self, entries: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
+        """One verdict per object: rejected when a view is; without one, unknown when a view has failed."""
+        views: dict[str, list[str]] = {}
+        for id in self._ids:
+            if id in self._objects:
+                views.setdefault(self._objects[id], []).append(id)
+        rows = []
+        for name, ids in views.items():
+            failed = [id for id in ids if "failure" in entries[id]]
+            rejected = [id for id in ids if id not in failed and entries[id]["verdict"][0] == "no"]
+            accepted = "no" if rejected else "unknown" if failed else "yes"
+            rows.append([name, accepted, len(ids), ";".join(rejected), ";".join(failed)])
+        return rows
 
     def _open(self, *, resume: bool) -> None:
         journal, run = self.folder / JOURNAL, self.folder / RUN
@@ -161,7 +182,7 @@ class PredictionWriter:
             if resume and known:
                 self._continue(journal if journal.exists() else run)
                 return
-            for old in (run, self.folder / "regions.csv", self.folder / "verdicts.csv"):
+            for old in (run, *(self.folder / name for name in ("regions.csv", "verdicts.csv", OBJECTS))):
                 old.unlink(missing_ok=True)
             # The journal is renewed before the planes go: whatever a kill leaves is still a PRED folder.
             files.write_text(journal, json.dumps(self._header) + "\n")
