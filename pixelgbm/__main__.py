@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "score": "Score predictions or an answer file against the truth.",
     "submit": "Write predictions as an answer file of their layout.",
     "crossval": "Train and score over folds of a data folder.",
+    "bench": "Time every stage of a pair on this machine.",
     "warm-up": "Compile ahead what is otherwise compiled on first use.",
 }
 """Every command and its one line of help; `pixelgbm.cli.NAME` holds it as `command`."""

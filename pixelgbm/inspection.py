@@ -18,6 +18,7 @@ from pixelgbm.mapping import HeadMap, References, first_stack, map_head, prepare
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
+from pixelgbm.stages import stage
 from pixelgbm.threads import ordered_map
 
 __all__ = [
@@ -70,6 +71,7 @@ _Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
+@stage("regions")
 def _decide(head: Head, mapped: HeadMap, *, min_size: int | None) -> tuple[NDArray[np.bool_], list[Region]]:
     """The final mask of one head and its kept regions."""
     rule = head.rule
