@@ -101,7 +101,7 @@ def time_inspection(model: Model, sample: Sample, *, repetitions: int) -> Timing
                     writer.write(found)
             whole = time.perf_counter() - start
             spent["rest"] = whole - sum(spent.values())
-            return _parted(spent, pair) | {"whole": whole}
+            return spent | {"whole": whole, "register": _registered(pair)}
 
         return _timing(once, STAGES, repetitions)
 
@@ -126,7 +126,7 @@ def time_extraction(sample: Sample, *, repetitions: int) -> Timing:
                 with stage(name):
                     extract_scene(scene, FeatureSpec(lean=lean), quantizers[lean])
         whole = time.perf_counter() - start - spent["lean columns"]
-        return _parted(spent, pair) | {"whole": whole}
+        return spent | {"whole": whole, "register": _registered(pair)}
 
     return _timing(once, EXTRACTION_STAGES, repetitions)
 
@@ -137,20 +137,22 @@ def _fitted(pair: Pair, spec: FeatureSpec) -> Quantizer:
     return fit_quantizer(sample_columns(pair.test, pair.reference, spec, pixels), spec)
 
 
-def _parted(spent: _Seconds, pair: Pair) -> _Seconds:
-    """The stage `prepare` as its two parts: registration, which is timed once more by itself, and what is left."""
+def _registered(pair: Pair) -> float:
+    """Seconds of registration by itself, which is the first part of the stage `prepare`."""
     start = time.perf_counter()
     if pair.reference is not None:
         register(pair.test, pair.reference)
-    alone = time.perf_counter() - start
-    prepared = spent.pop("prepare")
-    return spent | {"register": min(alone, prepared), "light and focus": max(prepared - alone, 0.0)}
+    return time.perf_counter() - start
 
 
 def _timing(once: Callable[[int], _Seconds], stages: tuple[str, ...], repetitions: int) -> Timing:
     """The first run compiles kernels and warms caches; it is not counted."""
     # `ordered_map` holds OpenCV to one thread and keeps freed planes, as it does when `predict` runs.
     counted = list(ordered_map(once, range(repetitions + 1)))[1:]
-    medians = {name: 1000 * median(spent.get(name, 0.0) for spent in counted) for name in stages}
-    whole = 1000 * median(spent["whole"] for spent in counted)
-    return Timing(medians, whole, repetitions, peak_memory())
+
+    def ms(name: str) -> float:
+        return 1000 * median(spent.get(name, 0.0) for spent in counted)
+
+    medians = {name: ms(name) for name in stages}
+    medians["light and focus"] = max(ms("prepare") - ms("register"), 0.0)
+    return Timing(medians, ms("whole"), repetitions, peak_memory())

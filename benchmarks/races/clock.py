@@ -13,30 +13,33 @@ import numpy as np
 
 from pixelgbm.memory import keep_freed
 
-__all__ = ["Contestant", "Row", "absent", "pin", "race", "timed"]
+__all__ = ["Contestant", "Row", "Spent", "absent", "pin", "race", "timed"]
 
 Row = dict[str, Any]
-"""name and median_ms, low_ms, high_ms, rounds, times, facts; or name and absent, the reason."""
+"""name and median_ms, low_ms, high_ms, cpu_ms, rounds, times, facts; or name and absent, the reason."""
+
+Spent = tuple[float, float]
+"""Seconds by the clock and of processor time; on a quiet machine they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """seconds() does the work once and says how long it took. facts: what the table says beside the time."""
+    """spend() does the work once and says what that took. facts: what the table says beside the time."""
 
     name: str
-    seconds: Callable[[], float]
+    spend: Callable[[], Spent]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def timed(work: Callable[[], object]) -> Callable[[], float]:
-    """Seconds by the clock of one run of `work`."""
+def timed(work: Callable[[], object]) -> Callable[[], Spent]:
+    """What one run of `work` takes in this process."""
 
-    def seconds() -> float:
-        start = time.perf_counter()
+    def spend() -> Spent:
+        start, used = time.perf_counter(), time.process_time()
         work()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - used
 
-    return seconds
+    return spend
 
 
 def pin(core: int | None = None) -> int | None:
@@ -56,13 +59,13 @@ def race(contestants: Sequence[Contestant], *, rounds: int) -> list[Row]:
     `times` is the median as a multiple of the first contestant's.
     """
     for contestant in contestants:
-        contestant.seconds()
-    spent: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+        contestant.spend()
+    spent: dict[str, list[Spent]] = {contestant.name: [] for contestant in contestants}
     for number in range(rounds):
         first = number % len(contestants)
         for contestant in (*contestants[first:], *contestants[:first]):
-            spent[contestant.name].append(1000 * contestant.seconds())
-    base = float(np.median(spent[contestants[0].name]))
+            spent[contestant.name].append(contestant.spend())
+    base = float(np.median([clock for clock, _ in spent[contestants[0].name]]))
     return [_row(contestant, spent[contestant.name], base) for contestant in contestants]
 
 
@@ -71,14 +74,9 @@ def absent(name: str, reason: str) -> Row:
     return {"name": name, "absent": reason}
 
 
-def _row(contestant: Contestant, spent: Sequence[float], base: float) -> Row:
-    low, middle, high = (float(f"{value:.4g}") for value in np.quantile(spent, (0.25, 0.5, 0.75)))
-    return {
-        "name": contestant.name,
-        "median_ms": middle,
-        "low_ms": low,
-        "high_ms": high,
-        "rounds": len(spent),
-        "times": float(f"{middle / base:.3g}"),
-        "facts": dict(contestant.facts),
-    }
+def _row(contestant: Contestant, spent: Sequence[Spent], base: float) -> Row:
+    clock, used = np.array(spent).T
+    low, middle, high = np.quantile(clock, (0.25, 0.5, 0.75))
+    figures = {"median_ms": middle, "low_ms": low, "high_ms": high, "cpu_ms": np.median(used)}
+    row: Row = {"name": contestant.name} | {name: float(f"{1000 * value:.4g}") for name, value in figures.items()}
+    return row | {"rounds": len(spent), "times": float(f"{middle / base:.3g}"), "facts": dict(contestant.facts)}

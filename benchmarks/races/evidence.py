@@ -66,8 +66,8 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
     ]
     left_out = sorted({column.name for column in full.table} - set(COLUMNS))
     notes = [
-        "Gabor filters of sigma 4 and curvatures from sigma 3 on differ by more than 2 bytes: ours measures wide windows "
-        "at a lower resolution, which damps the waves a little and leaves their pattern.",
+        "Gabor filters of sigma 4 and curvatures from sigma 3 on differ by more than 2 bytes: ours measures wide "
+        "windows at a lower resolution, which damps the waves a little and leaves their pattern.",
         f"The {len(left_out)} columns that OpenCV was spared: {', '.join(left_out)}.",
     ]
     return race(contestants, rounds=setup.rounds), notes

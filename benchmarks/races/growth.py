@@ -22,7 +22,7 @@ from races.clock import Contestant, Row, race, timed
 from races.inputs import Setup, draw, fast_model
 from races.whole import engine
 
-__all__ = ["ABOUT", "TITLE", "enlarged", "figure", "run"]
+__all__ = ["ABOUT", "TITLE", "against_smallest", "enlarged", "exponents", "figure", "run"]
 
 TITLE = "Growth with area and with the number of images"
 ABOUT = (
@@ -32,7 +32,8 @@ ABOUT = (
 )
 SIDES = (200, 400, 800, 1600, 3200, 8000)
 PAIR_MOST = 10.3
-IMAGES = (1, 2, 4, 8, 16)
+IMAGES = (4, 8, 16, 32)
+"""Pairs of a folder: the same four, as often as it takes."""
 SEVERAL_BELOW = 1.0
 """Megapixels; larger images are timed three times, those of more than ten once."""
 
@@ -76,9 +77,14 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
             if area <= PAIR_MOST:
                 pair = Pair(image, enlarged(drawn.reference, side + side // 10))
                 rows.append(_once("pair", area, "Mpixel", lambda p=pair: inspect_pair(model, p), rounds))
-    rows = _against_smallest(sorted(rows, key=lambda row: (row["kind"], row["size"])))
+    rows = against_smallest(sorted(rows, key=lambda row: (row["kind"], row["size"])))
     files.write_bytes(setup.out / "speed-growth.png", figure(rows))
-    return rows, [f"Plot: speed-growth.png. The whole section took {time.perf_counter() - started:.0f} s."]
+    powers = ", ".join(f"{kind} {power:.2f}" for kind, power in exponents(rows).items())
+    took = time.perf_counter() - started
+    return rows, [
+        f"Time grows with size to the power of: {powers}.",
+        f"Plot: speed-growth.png. It all took {took:.0f} s.",
+    ]
 
 
 def _images(setup: Setup, model: Model) -> list[Row]:
@@ -108,9 +114,20 @@ def _images(setup: Setup, model: Model) -> list[Row]:
     return [_once("pairs of a folder", n, "image", lambda n=n: inspect(n), min(setup.rounds, 3)) for n in counts]
 
 
-def _against_smallest(rows: list[Row]) -> list[Row]:
+def against_smallest(rows: list[Row]) -> list[Row]:
+    """The rows, ordered by size, with `times`: the cost of a unit against that of the smallest row of the kind."""
     smallest = {row["kind"]: row["median_ms"] / row["size"] for row in reversed(rows)}
     return [row | {"times": row["median_ms"] / row["size"] / smallest[row["kind"]]} for row in rows]
+
+
+def exponents(rows: list[Row]) -> dict[str, float]:
+    """By kind the slope of a line through the logarithms of size and time; 1 is linear growth."""
+    found = {}
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        points = np.log([(row["size"], row["median_ms"]) for row in rows if row["kind"] == kind])
+        if len(points) > 1:
+            found[kind] = float(np.polyfit(*points.T, 1)[0])
+    return found
 
 
 def figure(rows: list[Row]) -> bytes:

@@ -12,6 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from races.clock import Spent
+
 __all__ = ["LLeaves", "Unavailable", "environment"]
 
 NEEDS = ("lleaves>=1.3", "llvmlite<0.44", "numpy>=1.26")
@@ -55,8 +57,8 @@ class LLeaves:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.build_s = self._said()
-        self.seconds()
+        self.build_s, _ = self._said()
+        self.spend()  # once its answer is written
         self.answer: NDArray[np.float64] = np.load(self._work / "answer.npy")
         return self
 
@@ -65,16 +67,17 @@ class LLeaves:
     ) -> None:
         self._child.communicate()
 
-    def seconds(self) -> float:
+    def spend(self) -> Spent:
         """One prediction, timed by the child itself."""
         assert self._child.stdin is not None
         self._child.stdin.write("\n")
         self._child.stdin.flush()
         return self._said()
 
-    def _said(self) -> float:
+    def _said(self) -> Spent:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
             raise Unavailable(f"its process ended with code {self._child.wait()}")
-        return float(line)
+        clock, used = line.split()
+        return float(clock), float(used)

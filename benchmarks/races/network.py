@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from pixelgbm.inspection import inspect_pair
 from pixelgbm.records import Pair
 from races.clock import Contestant, Row, absent, race, timed
 from races.inputs import Setup, draw, fast_model
-from races.whole import engine
+from races.whole import by_engine
 
 __all__ = ["ABOUT", "SHAPE", "TITLE", "run", "wide_image"]
 
@@ -57,7 +59,10 @@ def _session(net: Any, rows: Any, path: Path) -> Callable[[], NDArray[np.float32
     import onnxruntime
     import torch
 
-    torch.onnx.export(net, (rows,), str(path), input_names=["image"], dynamo=True, external_data=False, verbose=False)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of operators that are not in this network
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.onnx.export(net, (rows,), str(path), input_names=["image"], external_data=False, verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -72,13 +77,9 @@ def _lacking(packages: tuple[str, ...]) -> str:
 def run(setup: Setup) -> tuple[list[Row], list[str]]:
     model, pair = fast_model(setup), Pair(wide_image(setup.seed))
 
-    def ours(name: str) -> object:
-        with engine(name):
-            return inspect_pair(model, pair)
-
     facts = {"columns": sum(not column.reference for column in model.looks[0].spec.table)}
     contestants = [
-        Contestant(f'pixelgbm, "{model.profile}", {name}', timed(partial(ours, name)), facts)
+        Contestant(f'pixelgbm, "{model.profile}", {name}', by_engine(name, lambda: inspect_pair(model, pair)), facts)
         for name in ("llvm", "numba")
     ]
     missing = []

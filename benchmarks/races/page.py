@@ -46,22 +46,20 @@ def markdown(document: Document) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = ["| | ms | middle half, ms | times the first | |", "|---|---|---|---|---|"]
+    lines = ["| | ms | middle half, ms | CPU ms | times the first | |", "|---|---|---|---|---|---|"]
     for row in rows:
         if "absent" in row:
-            lines.append(f"| {row['name']} | absent | | | {row['absent']} |")
+            lines.append(f"| {row['name']} | absent | | | | {row['absent']} |")
             continue
         facts = "; ".join(f"{name} {_short(value)}" for name, value in row["facts"].items())
         spread = f"{_short(row['low_ms'])} to {_short(row['high_ms'])}"
-        lines.append(f"| {row['name']} | {_short(row['median_ms'])} | {spread} | {_short(row['times'])} | {facts} |")
+        cells = [row["name"], _short(row["median_ms"]), spread, _short(row["cpu_ms"]), _short(row["times"]), facts]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _short(value: Any) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, float) and value < 1000
-        else f"{value:,.0f}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    """Three figures of a number, a whole number as it is."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

@@ -155,5 +155,5 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
             missing.append(absent("lleaves", str(error)))
         else:
             facts = {"to build, s": child.build_s, "gap": float(np.abs(child.answer - expected).max())}
-            contestants.append(Contestant("lleaves (an environment of its own)", child.seconds, facts))
+            contestants.append(Contestant("lleaves (an environment of its own)", child.spend, facts))
         return race(contestants, rounds=setup.rounds) + missing, []

@@ -18,11 +18,11 @@ from pixelgbm.inspection import inspect_pair
 from pixelgbm.mapping import first_stack, prepare_pair
 from pixelgbm.model import Model
 from pixelgbm.records import Pair, Sample
-from races.clock import Contestant, Row, race, timed
+from races.clock import Contestant, Row, Spent, race, timed
 from races.inputs import Setup, draw, fast_model, grown
 from races.obvious import COLUMNS, Obvious, columns, register
 
-__all__ = ["ABOUT", "TITLE", "engine", "run"]
+__all__ = ["ABOUT", "TITLE", "by_engine", "engine", "run"]
 
 TITLE = "A whole pair: 390x390 and 500x500, from files to mask"
 ABOUT = (
@@ -46,12 +46,14 @@ def engine(name: str) -> Iterator[None]:
             os.environ["PIXELGBM_ENGINE"] = before
 
 
-def _by(name: str, work: Callable[[], object]) -> Callable[[], float]:
-    def seconds() -> float:
+def by_engine(name: str, work: Callable[[], object]) -> Callable[[], Spent]:
+    """What one run of `work` takes with trees evaluated by this engine."""
+
+    def spend() -> Spent:
         with engine(name):
             return timed(work)()
 
-    return seconds
+    return spend
 
 
 def _equal(model: Model, pair: Pair) -> None:
@@ -94,8 +96,8 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
         return inspect_pair(model, make_pair(sample))
 
     contestants = [
-        Contestant(f'pixelgbm, "{model.profile}", llvm', _by("llvm", ours), facts),
-        Contestant(f'pixelgbm, "{model.profile}", numba', _by("numba", ours), facts),
+        Contestant(f'pixelgbm, "{model.profile}", llvm', by_engine("llvm", ours), facts),
+        Contestant(f'pixelgbm, "{model.profile}", numba', by_engine("numba", ours), facts),
         Contestant(
             "obvious build", timed(lambda: obvious(Path(files[0]), Path(files[1]))), {"columns": COLUMNS, **size}
         ),
