@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "report": "Report a model and its predictions as one page and a PDF.",
     "review": "Queue the images whose labels would teach most.",
     "agreement": "Compare annotators with each other, and with a model.",
+    "bench": "Time every stage of a pair on this machine.",
     "warm-up": "Compile ahead what is otherwise compiled on first use.",
 }
 """Every command and its one line of help; `pixelgbm.cli.NAME` holds it as `command`."""

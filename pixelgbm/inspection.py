@@ -19,6 +19,7 @@ from pixelgbm.min_size import MinSize, large_enough
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
+from pixelgbm.stages import stage
 from pixelgbm.threads import ordered_map
 
 __all__ = [
@@ -72,6 +73,7 @@ _Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
+@stage("regions")
 def decide_head(
     head: Head, mapped: HeadMap, *, min_size: MinSize | None = None
 ) -> tuple[NDArray[np.bool_], list[Region]]:

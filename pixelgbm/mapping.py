@@ -14,6 +14,7 @@ from features import FeatureStack, Scene, empty_stack, extract_scene, prepare
 from pixelgbm.forest import Trees, predict_pixels, predict_planes
 from pixelgbm.model import Look
 from pixelgbm.records import Pair
+from pixelgbm.stages import stage
 
 __all__ = [
     "SURVIVOR_MARGIN",
@@ -69,16 +70,19 @@ class HeadMap:
     first: NDArray[np.uint8]
 
 
+@stage("prepare")
 def prepare_pair(look: Look, pair: Pair, *, references: References = "use") -> Scene:
     """Register the pair and match its light, once for all looks (they treat blue alike)."""
     return prepare(pair.test, pair.reference if references == "use" else None, blue=look.spec.blue)
 
 
+@stage("first look: columns")
 def first_stack(look: Look, scene: Scene) -> FeatureStack:
     """The byte planes of the first look, which all heads share."""
     return extract_scene(scene, look.spec, look.quantizer)
 
 
+@stage("later looks: columns")
 def later_stack(
     look: Look, scene: Scene, before: HeadMap, *, judged: NDArray[np.bool_], known: FeatureStack | None = None
 ) -> FeatureStack:
@@ -108,7 +112,8 @@ def map_head(
     the scene, where they are there already. Later looks judge the survivors of the first look only; elsewhere their
     probability is 0.
     """
-    probability = predict_planes(head.boosters[0], first.planes)
+    with stage("first look: trees"):
+        probability = predict_planes(head.boosters[0], first.planes)
     if ignore is not None:
         probability[ignore] = 0
     levels = byte_map(probability)
@@ -120,7 +125,8 @@ def map_head(
     for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
         stack = later_stack(look, scene, found, judged=judged, known=known)
         probability = np.zeros_like(probability)
-        probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
+        with stage("later looks: trees"):
+            probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
         found = HeadMap(stack, probability, byte_map(probability), levels)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ import click
 from pixelgbm import datasets
 from pixelgbm.cli.console import Console
 from pixelgbm.errors import DatasetError
+from pixelgbm.machine import cores
 from pixelgbm.metrics import METRICS
 from pixelgbm.records import Dataset
 
@@ -31,16 +31,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 
-
-def _cores() -> int:
-    """The cores this process may use, which a container can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    default=_cores,
+    default=cores,
     show_default="all cores",
     help="Worker threads; the result is the same with any number.",
 )
