@@ -21,10 +21,14 @@ from pixelgbm.records import Dataset, Inspection, Pair, Region, Sample, Verdict
 from pixelgbm.threads import ordered_map
 
 __all__ = [
+    "Cut",
+    "Judged",
     "inspect_into",
     "inspect_many",
     "inspect_pair",
+    "judge",
     "pair_flags",
+    "region_of",
     "region_scores",
 ]
 
@@ -60,37 +64,55 @@ def inspect_pair(
     for head in model.heads:
         mapped = map_head(model.looks, head, scene, pair.ignore, first=stack)
         maps[head.name] = mapped.probability
-        masks[head.name], kept = _decide(head, mapped, min_size=min_size)
-        found.extend(kept)
+        judged = judge(head, mapped, min_size=min_size)
+        masks[head.name] = judged.mask
+        rows = zip(judged.cuts, judged.found, strict=True)
+        kept = [region_of(head, cut, int(k)) for cut, chosen in rows for k in chosen]
+        found.extend(sorted(kept, key=lambda region: region.bbox))
     flags = pair_flags(pair, scene, references=references)
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
 
 
-_Cut = tuple[regions.RegionTable, NDArray[np.float64]]
+Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
-def _decide(head: Head, mapped: HeadMap, *, min_size: int | None) -> tuple[NDArray[np.bool_], list[Region]]:
-    """The final mask of one head and its kept regions."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """How the rule judged the map of one head.
+
+    cuts: the candidates at the rule's low and, where regions are trimmed, at every higher threshold of the grid.
+    kept: rows of the first cut that were kept, before they were trimmed. found: per cut the rows that make up the
+    mask. mask: (rows, cols) bool.
+    """
+
+    cuts: tuple[Cut, ...]
+    kept: NDArray[np.intp]
+    found: tuple[NDArray[np.intp], ...]
+    mask: NDArray[np.bool_]
+
+
+def judge(head: Head, mapped: HeadMap, *, min_size: int | None = None) -> Judged:
+    """Apply a head's rule to its map. min_size: replaces the rule's minimum area (px)."""
     rule = head.rule
     cuts = [_cut(head, mapped, rule.low)]
     mask, kept = decision.decide(*cuts[0], rule, min_size=min_size)
-    chosen = [kept]
+    found = [kept]
     if rule.trim is not None and kept.size:
         cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
-        mask, chosen = decision.decide_parts(cuts, kept, rule)
-    found = [_region(head, cut, int(k)) for cut, rows in zip(cuts, chosen, strict=True) for k in rows]
-    return mask, sorted(found, key=lambda region: region.bbox)
+        mask, found = decision.decide_parts(cuts, kept, rule)
+    return Judged(tuple(cuts), kept, tuple(found), mask)
 
 
-def _cut(head: Head, mapped: HeadMap, low: int) -> _Cut:
+def _cut(head: Head, mapped: HeadMap, low: int) -> Cut:
     stack = mapped.stack
     candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
     table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
     return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
 
 
-def _region(head: Head, cut: _Cut, k: int) -> Region:
+def region_of(head: Head, cut: Cut, k: int) -> Region:
+    """Row `k` of a cut as a record."""
     table, scores = cut
     area = table.filled_area if head.rule.fill_holes else table.area
     return Region(
