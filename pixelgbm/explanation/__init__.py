@@ -25,7 +25,7 @@ MOST_PIXELS = 1200
 """Pixels of one head that are explained, at some 2 ms a look and pixel. Of more, each region gets its share, evenly
 spread, and at least one."""
 
-MOST_FAINT = 20
+MOST_FAINT = 8
 """Regions that were never candidates, the heaviest first: of thousands on a rough texture nobody wants to read."""
 
 
