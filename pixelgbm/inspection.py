@@ -82,12 +82,10 @@ class Judged:
     """How the rule judged the map of one head.
 
     cuts: the candidates at the rule's low and, where regions are trimmed, at every higher threshold of the grid.
-    kept: rows of the first cut that were kept, before they were trimmed. found: per cut the rows that make up the
-    mask. mask: (rows, cols) bool.
+    found: per cut the rows that make up the mask. mask: (rows, cols) bool.
     """
 
     cuts: tuple[Cut, ...]
-    kept: NDArray[np.intp]
     found: tuple[NDArray[np.intp], ...]
     mask: NDArray[np.bool_]
 
@@ -101,7 +99,7 @@ def judge(head: Head, mapped: HeadMap, *, min_size: int | None = None) -> Judged
     if rule.trim is not None and kept.size:
         cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
         mask, found = decision.decide_parts(cuts, kept, rule)
-    return Judged(tuple(cuts), kept, tuple(found), mask)
+    return Judged(tuple(cuts), tuple(found), mask)
 
 
 def _cut(head: Head, mapped: HeadMap, low: int) -> Cut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,30 +58,18 @@ def mean_over_heads(values: NDArray[np.float64]) -> float:
 
 
 def bootstrap_interval(
-    values: NDArray[np.float64],
-    *,
-    seed: int,
-    resamples: int = 2000,
-    level: float = 0.95,
-    groups: Sequence[str] | None = None,
+    values: NDArray[np.float64], *, seed: int, resamples: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
     """The percentile bootstrap interval of `mean_over_heads` when images are drawn again with replacement.
 
-    values: (images,) or (images, heads), NaN where a head is not labelled. (NaN, NaN) without values. groups: of the
-    images, drawn as wholes. The images of one group resemble each other, so without it the interval is too narrow.
+    values: (images,) or (images, heads), NaN where a head is not labelled. (NaN, NaN) without values.
+    The images of one group resemble each other: where there are few groups, the true interval is wider.
     """
     table = values[:, np.newaxis] if values.ndim == 1 else values
-    labelled = np.flatnonzero(~np.isnan(table).all(axis=1))
-    if len(labelled) == 0:
+    table = table[~np.isnan(table).all(axis=1)]
+    if len(table) == 0:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
-    if groups is None:
-        draws = (labelled[rng.integers(len(labelled), size=len(labelled))] for _ in range(resamples))
-    else:
-        names = np.asarray(groups)[labelled]
-        members = [labelled[names == name] for name in dict.fromkeys(names.tolist())]
-        chosen = (rng.integers(len(members), size=len(members)) for _ in range(resamples))
-        draws = (np.concatenate([members[k] for k in numbers]) for numbers in chosen)
-    means = [mean_over_heads(table[rows]) for rows in draws]
+    means = [mean_over_heads(table[rng.integers(len(table), size=len(table))]) for _ in range(resamples)]
     low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

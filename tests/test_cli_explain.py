@@ -1,6 +1,7 @@
 """Explanations at the command line: the table, the JSON, the pictures, and one line for what cannot be explained."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from command_line import error_of, files_in
 
 from pixelgbm import images
 from pixelgbm.__main__ import run
+from pixelgbm.model import read_model, write_model
 
 
 @pytest.fixture
@@ -47,7 +49,10 @@ def test_explain_says_who_spoke_for_what_was_found(tiny_model, dirty, tmp_path, 
 
 
 def test_explain_names_the_test_that_a_rejected_region_failed(tiny_model, dirty, tmp_path, capsys):
-    assert run(["explain", str(tiny_model), *dirty, "--min-size", "14000", "--json", str(tmp_path / "j")]) == 0
+    model = read_model(tiny_model)
+    heads = tuple(replace(head, rule=replace(head.rule, min_area=14000)) for head in model.heads)
+    write_model(replace(model, heads=heads), tmp_path / "model")
+    assert run(["explain", str(tmp_path / "model"), *dirty, "--json", str(tmp_path / "j")]) == 0
     assert "needs 14000" in capsys.readouterr().out
     document = json.loads((tmp_path / "j").read_text())
     assert document["accepted"] is True

@@ -13,9 +13,8 @@ from features import EVIDENCE, FeatureSpec
 from pixelgbm import training
 from pixelgbm.errors import ConfigError, DatasetError
 from pixelgbm.explanation.gain import column_gains, family_gains
-from pixelgbm.explanation.leaving_out import LeftOut, Worth, family_ms, leave_out, read_ablation
+from pixelgbm.explanation.leaving_out import LeftOut, Worth, family_ms, leave_out, read_ablation, worth_of
 from pixelgbm.explanation.permutation import permutation_drops
-from pixelgbm.metrics import bootstrap_interval
 from pixelgbm.model import Model
 from pixelgbm.records import Dataset
 from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest
@@ -140,10 +139,15 @@ def test_what_is_no_ablation_file_is_refused(tmp_path: Path, text: str) -> None:
         read_ablation(tmp_path / "a.json")
 
 
-def test_an_interval_over_groups_is_that_of_their_members() -> None:
-    values = np.array([0.0, 0.0, 1.0, 1.0])
-    alike = bootstrap_interval(values, seed=1, groups=["a", "a", "b", "b"])
-    assert alike == bootstrap_interval(values[::2], seed=1)
-    assert bootstrap_interval(values, seed=1, groups=["a", "b", "c", "d"]) == bootstrap_interval(values, seed=1)
-    lacking = np.array([0.0, np.nan, 1.0])
-    assert bootstrap_interval(lacking, seed=1, groups=["a", "b", "c"]) == bootstrap_interval(lacking[::2], seed=1)
+def test_worth_draws_whole_groups_and_knows_what_is_not_labelled() -> None:
+    change = np.array([[0.0, np.nan], [0.0, np.nan], [1.0, 0.5], [1.0, 0.5], [np.nan, np.nan]])
+    worth = worth_of(change, ["a", "a", "b", "b", "c"], seed=0)
+    assert worth == Worth(0.5, (0.0, 0.75))
+    alone = worth_of(change[:, :1], ["a", "b", "c", "d", "e"], seed=0)
+    assert alone.change == 0.5
+    assert 0 <= alone.interval[0] < 0.5 < alone.interval[1] <= 1
+
+
+def test_worth_of_nothing_is_refused() -> None:
+    with pytest.raises(DatasetError, match="none of 2 images is labelled"):
+        worth_of(np.full((2, 1), np.nan), ["a", "b"], seed=0)

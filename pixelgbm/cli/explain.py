@@ -34,7 +34,6 @@ def _place(context: click.Context, option: click.Parameter, value: str | None) -
 @click.argument("image", type=PATH)
 @click.option("--reference", type=PATH, help="The clean image of the same thing.")
 @click.option("--at", metavar="ROW,COL", callback=_place, help="Also explain this pixel, found or not; from 0.")
-@click.option("--min-size", type=click.IntRange(1), metavar="PX", help="As for inspect.")
 @click.option("--out", type=PATH, metavar="DIR", help="Write a heat map per family and a contact picture there.")
 @workers_option
 @quiet_option
@@ -44,7 +43,6 @@ def command(
     image: Path,
     reference: Path | None,
     at: tuple[int, int] | None,
-    min_size: int | None,
     out: Path | None,
     workers: int,
     quiet: bool,
@@ -62,7 +60,7 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     loaded = read_model(model)
     pair = make_pair(Sample(id=image.stem, split="", image=image, reference=reference))
-    explained = explain_pair(loaded, pair, at=at, min_size=min_size, workers=workers)
+    explained = explain_pair(loaded, pair, at=at, workers=workers)
     verdict = "accepted" if explained.verdict.accepted else "rejected"
     flags = f" ({'; '.join(explained.verdict.flags)})" if explained.verdict.flags else ""
     console.say(f"{image}: {verdict}{flags}")

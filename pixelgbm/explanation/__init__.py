@@ -29,13 +29,11 @@ MOST_FAINT = 8
 """Regions that were never candidates, the heaviest first: of thousands on a rough texture nobody wants to read."""
 
 
-def explain_pair(
-    model: Model, pair: Pair, *, at: tuple[int, int] | None = None, min_size: int | None = None, workers: int = 1
-) -> Explanation:
+def explain_pair(model: Model, pair: Pair, *, at: tuple[int, int] | None = None, workers: int = 1) -> Explanation:
     """Which families of evidence spoke for and against every region, and which test a rejected one failed.
 
-    at: (row, col) of a pixel to explain as well; ConfigError when it lies outside the image. min_size: as for
-    `inspect_pair`, whose verdict and regions these are. workers: threads of LightGBM; they change nothing else.
+    Verdict and found regions are those of `inspect_pair`. at: (row, col) of a pixel to explain as well; ConfigError
+    when it lies outside the image. workers: threads of LightGBM; they change nothing else.
     """
     rows, cols = pair.test.shape[:2]
     if at is not None and not (0 <= at[0] < rows and 0 <= at[1] < cols):
@@ -49,7 +47,7 @@ def explain_pair(
     for head in model.heads:
         seen = list(map_looks(model.looks, head, scene, pair.ignore, first=first))
         told = _Told(model.looks, head, seen, workers)
-        heads.append(_explain_head(told, pair.ignore, pixel=pixel, min_size=min_size))
+        heads.append(_explain_head(told, pair.ignore, pixel=pixel))
     accepted = not any(item.found.any() for item in heads)
     return Explanation(Verdict(accepted, pair_flags(pair, scene)), tuple(heads), _reference(scene))
 
@@ -79,12 +77,10 @@ class _Told:
         return attribute(self.looks[:look], self.head.boosters[:look], stacks, pixels, threads=self.threads)
 
 
-def _explain_head(
-    told: _Told, ignore: NDArray[np.bool_] | None, *, pixel: int | None, min_size: int | None
-) -> HeadExplanation:
+def _explain_head(told: _Told, ignore: NDArray[np.bool_] | None, *, pixel: int | None) -> HeadExplanation:
     mapped = told.seen[-1]
-    judged = judge(told.head, mapped, min_size=min_size)
-    spots = spots_of(told.head, mapped, judged, min_size=min_size)
+    judged = judge(told.head, mapped)
+    spots = spots_of(told.head, mapped, judged)
     shown = _shown(spots, pixel)
     picked = _picked([spot.pixels for spot in shown])
     attribution = told.of(np.concatenate([np.empty(0, np.intp), *picked]), look=len(told.looks))

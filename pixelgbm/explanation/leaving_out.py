@@ -18,17 +18,19 @@ from pixelgbm import datasets
 from pixelgbm.config import RunConfig
 from pixelgbm.errors import ConfigError, DatasetError
 from pixelgbm.inspection import inspect_many
-from pixelgbm.metrics import METRICS, bootstrap_interval, mean_over_heads
+from pixelgbm.metrics import METRICS
 from pixelgbm.model import Model, read_model
 from pixelgbm.records import Dataset, Inspection
-from pixelgbm.sampling import DEFECT
+from pixelgbm.sampling import DEFECT, generator
 from pixelgbm.training import known_groups, train
 from pixelgbm.tuning import TRIALS, tune_model
 from pixelgbm.tuning.costs import PairCost, expected_forest
 
-__all__ = ["LeftOut", "Worth", "family_ms", "leave_out", "read_ablation"]
+__all__ = ["LeftOut", "Worth", "family_ms", "leave_out", "read_ablation", "worth_of"]
 
 Progress = Callable[[int, int, str], None]
+
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,32 @@ def leave_out(
     found = []
     for name, setting in settings.items():
         change = scores(f"without-{name}", setting) - whole
-        interval = bootstrap_interval(change, seed=config.seed, groups=of_images)
-        found.append(LeftOut(name, held_out.metric, Worth(mean_over_heads(change), interval), costs[name]))
+        found.append(LeftOut(name, held_out.metric, worth_of(change, of_images, seed=config.seed), costs[name]))
     return tuple(found)
+
+
+def worth_of(change: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> Worth:
+    """The mean over heads of the mean over images of a change, and its interval when whole groups are drawn again.
+
+    change: (images, heads) of the metric, NaN where a head is not labelled. groups: of the images. Raises
+    DatasetError when nothing is labelled.
+    """
+    labelled = np.flatnonzero(~np.isnan(change).all(axis=1))
+    if not labelled.size:
+        raise DatasetError(f"none of {len(change)} images is labelled for what the model finds")
+    names = np.asarray(groups)[labelled]
+    members = [labelled[names == name] for name in dict.fromkeys(names.tolist())]
+    rng = generator(seed, "leaving out")
+
+    def mean(rows: NDArray[np.intp]) -> float:
+        known = ~np.isnan(change[rows])
+        heads = known.any(axis=0)
+        return float((np.nansum(change[rows], axis=0)[heads] / known.sum(axis=0)[heads]).mean())
+
+    drawn = (rng.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
+    means = [mean(np.concatenate([members[k] for k in numbers])) for numbers in drawn]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Worth(mean(labelled), (float(low), float(high)))
 
 
 def _without(config: RunConfig, family: str) -> RunConfig:

@@ -47,7 +47,7 @@ class Spot:
     pixels: NDArray[np.intp]
 
 
-def spots_of(head: Head, mapped: HeadMap, judged: Judged, *, min_size: int | None = None) -> list[Spot]:
+def spots_of(head: Head, mapped: HeadMap, judged: Judged) -> list[Spot]:
     """Found regions as `inspect_pair` orders them, then rejected candidates, then fainter ones, the heaviest first.
 
     Faint are connected pixels of at least `regions.LOW_GRID[0]` without any candidate among them.
@@ -60,7 +60,7 @@ def spots_of(head: Head, mapped: HeadMap, judged: Judged, *, min_size: int | Non
     table = judged.cuts[0][0]
     rejected = [
         Spot(region_of(head, judged.cuts[0], k), failed, _members(table.labels, k + 1))
-        for k, failed in enumerate(failed_tests(judged, head.rule, min_size=min_size))
+        for k, failed in enumerate(failed_tests(judged, head.rule))
         if failed is not None
     ]
     return [
@@ -78,18 +78,17 @@ def _members(labels: NDArray[np.int32], number: int) -> NDArray[np.intp]:
     return np.flatnonzero(labels == number)
 
 
-def failed_tests(judged: Judged, rule: Rule, *, min_size: int | None = None) -> list[Failed | None]:
+def failed_tests(judged: Judged, rule: Rule) -> list[Failed | None]:
     """For each candidate at the rule's low the first test it failed; None for one that was found, if only in part."""
     table, scores = judged.cuts[0]
-    least = rule.min_area if min_size is None else min_size
-    passed = scores[(table.area >= least) & (scores >= rule.region_cut)]
+    passed = scores[(table.area >= rule.min_area) & (scores >= rule.region_cut)]
     best = float(passed.max(initial=-np.inf))
     promise, found = _parts(judged)
     tests: list[Failed | None] = []
     for k in range(len(table)):
         area, score = int(table.area[k]), float(scores[k])
-        if area < least:
-            tests.append(Failed("min_area", area, least))
+        if area < rule.min_area:
+            tests.append(Failed("min_area", area, rule.min_area))
         elif score < rule.region_cut:
             tests.append(Failed("region_cut", score, rule.region_cut))
         elif rule.gate is not None and best < rule.gate:
