@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "tune": "Tune a model's decision on its out-of-fold maps.",
     "predict": "Find the defects in every image of a data folder.",
     "inspect": "Inspect one image now.",
+    "explain": "Say why regions of one image were found or rejected.",
     "score": "Score predictions or an answer file against the truth.",
     "submit": "Write predictions as an answer file of their layout.",
     "crossval": "Train and score over folds of a data folder.",

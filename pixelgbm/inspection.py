@@ -23,11 +23,15 @@ from pixelgbm.stages import stage
 from pixelgbm.threads import ordered_map
 
 __all__ = [
+    "Cut",
+    "Judged",
     "decide_head",
     "inspect_into",
     "inspect_many",
     "inspect_pair",
+    "judge",
     "pair_flags",
+    "region_of",
     "region_scores",
 ]
 
@@ -69,40 +73,60 @@ def inspect_pair(
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
 
 
-_Cut = tuple[regions.RegionTable, NDArray[np.float64]]
+Cut = tuple[regions.RegionTable, NDArray[np.float64]]
 """The candidates of one threshold and their scores."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """How the rule judged the map of one head.
+
+    cuts: the candidates at the rule's low and, where regions are trimmed, at every higher threshold of the grid.
+    found: per cut the rows that make up the mask. mask: (rows, cols) bool.
+    """
+
+    cuts: tuple[Cut, ...]
+    found: tuple[NDArray[np.intp], ...]
+    mask: NDArray[np.bool_]
+
+
 @stage("regions")
+def judge(head: Head, mapped: HeadMap) -> Judged:
+    """Apply a head's rule to its map."""
+    rule = head.rule
+    cuts = [_cut(head, mapped, rule.low)]
+    mask, kept = decision.decide(*cuts[0], rule)
+    found = [kept]
+    if rule.trim is not None and kept.size:
+        cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
+        mask, found = decision.decide_parts(cuts, kept, rule)
+    return Judged(tuple(cuts), tuple(found), mask)
+
+
 def decide_head(
     head: Head, mapped: HeadMap, *, min_size: MinSize | None = None
 ) -> tuple[NDArray[np.bool_], list[Region]]:
     """The final mask of one head, (rows, cols) bool, and its kept regions. min_size: as for `inspect_pair`."""
-    rule = head.rule
-    cuts = [_cut(head, mapped, rule.low)]
-    mask, kept = decision.decide(*cuts[0], rule)
-    chosen = [kept]
-    if rule.trim is not None and kept.size:
-        cuts += [_cut(head, mapped, low) for low in regions.LOW_GRID if low > rule.low]
-        mask, chosen = decision.decide_parts(cuts, kept, rule)
-    parts = [(cut, int(k)) for cut, rows in zip(cuts, chosen, strict=True) for k in rows]
+    judged = judge(head, mapped)
+    mask = judged.mask
+    parts = [(cut, int(k)) for cut, rows in zip(judged.cuts, judged.found, strict=True) for k in rows]
     if min_size is not None:
         pixels = [_pixels(head, cut, k) for cut, k in parts]
         matter = large_enough(pixels, min_size)
         for small in (pixels[k] for k in np.flatnonzero(~matter)):
             mask[small[:, 0], small[:, 1]] = False
         parts = [part for part, large in zip(parts, matter, strict=True) if large]
-    return mask, sorted((_region(head, cut, k) for cut, k in parts), key=lambda region: region.bbox)
+    return mask, sorted((region_of(head, cut, k) for cut, k in parts), key=lambda region: region.bbox)
 
 
-def _cut(head: Head, mapped: HeadMap, low: int) -> _Cut:
+def _cut(head: Head, mapped: HeadMap, low: int) -> Cut:
     stack = mapped.stack
     candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
     table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
     return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
 
 
-def _pixels(head: Head, cut: _Cut, k: int) -> NDArray[np.int64]:
+def _pixels(head: Head, cut: Cut, k: int) -> NDArray[np.int64]:
     """(n, 2) the pixels (row, col) of a region, with its holes where they are filled."""
     table, _ = cut
     top, left, bottom, right = table.bbox[k]
@@ -111,7 +135,8 @@ def _pixels(head: Head, cut: _Cut, k: int) -> NDArray[np.int64]:
     return np.stack([rows + top, cols + left], axis=1)
 
 
-def _region(head: Head, cut: _Cut, k: int) -> Region:
+def region_of(head: Head, cut: Cut, k: int) -> Region:
+    """Row `k` of a cut as a record."""
     table, scores = cut
     area = table.filled_area if head.rule.fill_holes else table.area
     return Region(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -25,6 +26,7 @@ __all__ = [
     "first_stack",
     "later_stack",
     "map_head",
+    "map_looks",
     "prepare_pair",
     "survivors",
 ]
@@ -106,7 +108,20 @@ def map_head(
     first: FeatureStack,
     known: FeatureStack | None = None,
 ) -> HeadMap:
-    """Go through the looks that `head` has boosters for.
+    """Go through the looks that `head` has boosters for; what the last of `map_looks` says."""
+    return deque(map_looks(looks, head, scene, ignore, first=first, known=known), maxlen=1).pop()
+
+
+def map_looks(
+    looks: Sequence[Look],
+    head: Boosted,
+    scene: Scene,
+    ignore: NDArray[np.bool_] | None,
+    *,
+    first: FeatureStack,
+    known: FeatureStack | None = None,
+) -> Iterator[HeadMap]:
+    """What each look that `head` has a booster for says, from the first on.
 
     ignore: (rows, cols) bool, where the probability is 0. first: the planes of the first look. known: more planes of
     the scene, where they are there already. Later looks judge the survivors of the first look only; elsewhere their
@@ -118,8 +133,9 @@ def map_head(
         probability[ignore] = 0
     levels = byte_map(probability)
     found = HeadMap(first, probability, levels, levels)
+    yield found
     if len(head.boosters) == 1:
-        return found
+        return
     judged = survivors(levels, head.survivor_cut, ignore)
     again = np.flatnonzero(judged)
     for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
@@ -128,7 +144,7 @@ def map_head(
         with stage("later looks: trees"):
             probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
         found = HeadMap(stack, probability, byte_map(probability), levels)
-    return found
+        yield found
 
 
 def survivors(levels: NDArray[np.uint8], cut: float | None, ignore: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
