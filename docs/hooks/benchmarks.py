@@ -33,16 +33,29 @@ def _said(path: Path) -> Sequence[str]:
 
 def render(value: Any, *, level: int) -> Iterator[str]:
     """Markdown of any JSON value: rows as a table, plain facts as a list, the rest under headings of their own."""
-    if not isinstance(value, Mapping):
-        yield from _table(_rows(value)) if _is_rows(value) else (_cell(value), "")
-        return
-    plain = {key: found for key, found in value.items() if not _is_deep(found)}
-    yield from (f"- {_name(key)}: {_cell(found)}" for key, found in plain.items())
-    yield ""
-    for key, found in value.items():
-        if key not in plain:
-            yield from (f"{'#' * min(level, 6)} {_name(key)}", "")
-            yield from _table(_rows(found)) if _is_rows(found) else render(found, level=level + 1)
+    if _is_rows(value):
+        yield from _table(_rows(value))
+    elif isinstance(value, Mapping):
+        plain = {key: found for key, found in value.items() if not _is_deep(found)}
+        yield from (f"- {_name(key)}: {_cell(found)}" for key, found in plain.items())
+        yield ""
+        yield from _sections({key: found for key, found in value.items() if key not in plain}, level)
+    elif _is_deep(value):
+        yield from _sections({_title(item, number): item for number, item in enumerate(value, 1)}, level)
+    else:
+        yield from (_cell(value), "")
+
+
+def _sections(parts: Mapping[str, Any], level: int) -> Iterator[str]:
+    for key, found in parts.items():
+        yield from (f"{'#' * min(level, 6)} {_name(key)}", "")
+        yield from render(found, level=level + 1)
+
+
+def _title(item: Any, number: int) -> str:
+    """The first text of a mapping, which is its name in all our files."""
+    texts = [value for value in item.values() if isinstance(value, str)] if isinstance(item, Mapping) else []
+    return texts[0] if texts else str(number)
 
 
 def _is_deep(value: Any) -> bool:
