@@ -16,6 +16,7 @@ bash run_all.sh train DATA MODEL         train and tune a model
 bash run_all.sh predict MODEL DATA OUT   find the defects in every image: OUT/predictions/masks, OUT/answer.zip
 bash run_all.sh bundle OUT [MODEL]       everything for a machine without network (MODEL: demo/model)
 bash run_all.sh test [PYTEST OPTIONS]    the tests
+bash run_all.sh docs                     the documentation, in out/site/index.html; a warning is an error
 
 PYTHON=/path/to/python chooses the interpreter, PIXELGBM_VENV=folder the environment (.venv),
 PIXELGBM_WORKERS=N the worker threads (all cores).
@@ -355,6 +356,14 @@ run_tests() {
   say "tests: $(duration $((SECONDS - begin)))"
 }
 
+run_docs() {
+  local begin=$SECONDS
+  setup dev
+  cd -- "$here"
+  NO_MKDOCS_2_WARNING=1 "$venv/bin/python" -m mkdocs build --strict --quiet
+  say "documentation: $here/out/site/index.html ($(duration $((SECONDS - begin))))"
+}
+
 need() { # how many arguments came, how many are needed, their names
   [ "$1" -ge "$2" ] || fail "needs $3 ('bash run_all.sh help' lists the commands)"
 }
@@ -378,5 +387,6 @@ case ${1:-} in
     shift
     run_tests "$@"
     ;;
+  docs) run_docs ;;
   *) run_data "$(absolute "$1")" ;;
 esac

@@ -12,6 +12,9 @@ sheet point that registration reads for it from the reference. Three tables:
   another crop of the same photograph; of a folder given with --data (a layout of pixelgbm whose samples have groups)
   each image against its own reference and against the same view of the next two groups.
 
+Columns, px: before and median are the median over pairs of the median residual, centre on centre and registered; p90 is
+the registered one of the 90th of 100 pairs, pixel_p90 the residual that 90 of 100 pixels stay below.
+
 Writes registration.json and registration.md beside itself.
 """
 

@@ -1,0 +1,102 @@
+"""MkDocs hook: the figures of benchmarks/*.json as tables, each under what its script says it measures."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PLACE = "<!-- benchmarks -->"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this for every page; only the one with the place is changed."""
+    return markdown.replace(PLACE, "\n".join(lines(FOLDER))) if PLACE in markdown else markdown
+
+
+def lines(folder: Path) -> Iterator[str]:
+    """Markdown: a section a JSON file of `folder`, in the order of their names."""
+    for path in sorted(folder.glob("*.json")):
+        yield from (f"## {path.stem}", "", *_said(path), "")
+        yield from render(json.loads(path.read_text(encoding="utf-8")), level=3)
+
+
+def _said(path: Path) -> Sequence[str]:
+    """What the script beside a JSON file says of itself: accuracy.py writes accuracy-dev.json too."""
+    script = path.with_name(f"{path.stem.partition('-')[0]}.py")
+    text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) if script.is_file() else None
+    return (text or f"Written to {path.name}.").splitlines()
+
+
+def render(value: Any, *, level: int) -> Iterator[str]:
+    """Markdown of any JSON value: rows as a table, plain facts as a list, the rest under headings of their own."""
+    if _is_rows(value):
+        yield from _table(_rows(value))
+    elif isinstance(value, Mapping):
+        plain = {key: found for key, found in value.items() if not _is_deep(found)}
+        yield from (f"- {_name(key)}: {_cell(found)}" for key, found in plain.items())
+        yield ""
+        yield from _sections({key: found for key, found in value.items() if key not in plain}, level)
+    elif _is_deep(value):
+        yield from _sections({_title(item, number): item for number, item in enumerate(value, 1)}, level)
+    else:
+        yield from (_cell(value), "")
+
+
+def _sections(parts: Mapping[str, Any], level: int) -> Iterator[str]:
+    for key, found in parts.items():
+        yield from (f"{'#' * min(level, 6)} {_name(key)}", "")
+        yield from render(found, level=level + 1)
+
+
+def _title(item: Any, number: int) -> str:
+    """The first text of a mapping, which is its name in all our files."""
+    texts = [value for value in item.values() if isinstance(value, str)] if isinstance(item, Mapping) else []
+    return texts[0] if texts else str(number)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value holds mappings, so that it does not fit into a cell."""
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value))
+
+
+def _is_rows(value: Any) -> bool:
+    """Whether a value is a table: a list of flat mappings, or named ones."""
+    items = list(value.values()) if isinstance(value, Mapping) else value
+    is_list = isinstance(items, list) and bool(items) and all(isinstance(item, Mapping) for item in items)
+    return is_list and not any(_is_deep(cell) for item in items for cell in item.values())
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    named = value.items() if isinstance(value, Mapping) else (("", item) for item in value)
+    return [({"": name} if name else {}) | dict(item) for name, item in named]
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    yield _line(_name(column) for column in columns)
+    yield _line("---" for _ in columns)
+    yield from (_line(_cell(row.get(column)) for column in columns) for row in rows)
+    yield ""
+
+
+def _line(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _name(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _cell(value: Any) -> str:
+    """A value as text: four digits of a share, lists with slashes, a dash for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return " / ".join(_cell(item) for item in value) or "-"
+    return str(value).replace("|", r"\|")
