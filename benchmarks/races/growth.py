@@ -52,7 +52,8 @@ def _in_strips(model: Model, image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _once(kind: str, size: float, unit: str, work: Callable[[], object], rounds: int) -> Row:
-    row = race([Contestant(f"{kind}, {size:g} {unit}", timed(work))], rounds=rounds)[0]
+    name = f"{kind}, {size:g} {unit}{'s' if unit == 'image' else ''}"
+    row = race([Contestant(name, timed(work))], rounds=rounds)[0]
     memory = peak_memory()
     facts = {f"ms per {unit}": row["median_ms"] / size} | ({} if memory is None else {"MB so far": memory / 1e6})
     return row | {"kind": kind, "size": size, "unit": unit, "facts": facts}
@@ -117,7 +118,8 @@ def _images(setup: Setup, model: Model) -> list[Row]:
 def against_smallest(rows: list[Row]) -> list[Row]:
     """The rows, ordered by size, with `times`: the cost of a unit against that of the smallest row of the kind."""
     smallest = {row["kind"]: row["median_ms"] / row["size"] for row in reversed(rows)}
-    return [row | {"times": row["median_ms"] / row["size"] / smallest[row["kind"]]} for row in rows]
+    times = [row["median_ms"] / row["size"] / smallest[row["kind"]] for row in rows]
+    return [row | {"times": float(f"{value:.3g}")} for row, value in zip(rows, times, strict=True)]
 
 
 def exponents(rows: list[Row]) -> dict[str, float]:
