@@ -39,7 +39,8 @@ def smooth(plane: Plane, sigma: float) -> Plane:
     Below twice `LEAST_SIGMA` the sum is over all taps within three sigma. Wider windows are summed at half the
     resolution, a quarter and so on, and interpolated; sigma is lessened by what halving and interpolation blur
     themselves. The largest gap to an untruncated Gaussian is .002 on a step of height 1 (the full sum within three
-    sigma leaves .001), and on white noise 1.5 % of its deviation (0.7 %).
+    sigma leaves .001), and on white noise 1.5 % of its deviation (0.7 %); within three sigma of an edge, where the two
+    continue the plane a little differently, .02.
     """
     if sigma <= 0:
         return plane
