@@ -278,9 +278,11 @@ def test_bad_input_is_told_in_one_line(made, tiny_model, tiny_data, tmp_path, mo
 
 def card_of(*rows):
     per_image = tuple(
-        ImageScore(id, "dirt", "1", None, tp, predicted, actual, score) for id, tp, predicted, actual, score in rows
+        ImageScore(id, "dirt", "1", None, None, tp, predicted, actual, score)
+        for id, tp, predicted, actual, score in rows
     )
-    nothing = {"per_level": {}, "per_head": {}, "group_mean": None, "per_group": {}, "excluded": {}, "failures": {}}
+    nothing = {"per_level": {}, "per_head": {}, "per_group": {}, "excluded": {}, "failures": {}}
+    nothing |= {"group_mean": None, "verdicts": None}
     return Scorecard("macro-f1", "manifest", 0.5, None, missing=(), unlabelled=0, per_image=per_image, **nothing)
 
 
@@ -378,6 +380,7 @@ def tables_of(score, tp, area, grid):
     return Tables(
         ids=("1", "2"),
         split=("train", "train"),
+        object=np.arange(2),
         actual=np.array([20, 0]),
         rows=np.array([64, 64]),
         cols=np.array([64, 64]),
