@@ -160,9 +160,11 @@ def main() -> None:
             out = options.out / f"pairs-{pairs}"
             card, seconds = run("base", config, chosen, dev, out, workers=options.workers, progress=progress)
             curve.append(_row(f"{pairs} training pairs", card, None, seconds, seed=config.seed))
-    lines = [f"# Ablations: {options.pairs} training pairs, tuned out of fold, scored on dev", "", *_table(rows)]
+    lines = []
+    if rows:
+        lines += [f"# Ablations: {options.pairs} training pairs, tuned out of fold, scored on dev", "", *_table(rows)]
     if curve:
-        lines += ["", "# Learning curve", "", *_table(curve)]
+        lines += [""] * bool(rows) + ["# Learning curve: tuned out of fold, scored on dev", "", *_table(curve)]
     files.write_text(options.out / "ablation.json", json.dumps({"ablations": rows, "curve": curve}, indent=1) + "\n")
     files.write_text(options.out / "ablation.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
