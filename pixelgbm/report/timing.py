@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,23 +10,26 @@ import cv2
 import numpy as np
 
 from pixelgbm import datasets
-from pixelgbm.inspection import decide_head
-from pixelgbm.mapping import first_stack, map_head, prepare_pair
+from pixelgbm.inspection import inspect_pair
 from pixelgbm.model import Model
 from pixelgbm.records import Dataset, Sample
+from pixelgbm.stages import heard, stage
 
 __all__ = ["IMAGES", "REPEATS", "Timing", "time_stages"]
 
 IMAGES, REPEATS = 5, 2
 """Images timed, the median counting; how often each, the faster run counting."""
 
-STAGES: tuple[str, ...] = (
-    "reading the files",
-    "registration",
-    "evidence of the first look",
-    "trees, and evidence of later looks",
-    "regions and decision",
+STAGES = (
+    "decode",
+    "prepare",
+    "first look: columns",
+    "first look: trees",
+    "later looks: columns",
+    "later looks: trees",
+    "regions",
 )
+"""As `pixelgbm.stages` names them; `prepare` is registration, light and focus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,9 @@ def time_stages(model: Model, dataset: Dataset, samples: Sequence[Sample]) -> Ti
 
 def _measured(model: Model, dataset: Dataset, sample: Sample) -> list[float]:
     """Milliseconds of each of `STAGES` for one image."""
-    marks = [time.perf_counter()]
-    pair = datasets.read_pair(dataset, sample)
-    marks.append(time.perf_counter())
-    scene = prepare_pair(model.looks[0], pair)
-    marks.append(time.perf_counter())
-    stack = first_stack(model.looks[0], scene)
-    marks.append(time.perf_counter())
-    mapped = [map_head(model.looks, head, scene, pair.ignore, first=stack) for head in model.heads]
-    marks.append(time.perf_counter())
-    for head, found in zip(model.heads, mapped, strict=True):
-        decide_head(head, found)
-    marks.append(time.perf_counter())
-    return [1e3 * float(step) for step in np.diff(marks)]
+    spent: dict[str, float] = defaultdict(float)
+    with heard(lambda name, seconds: spent.__setitem__(name, spent[name] + seconds)):
+        with stage("decode"):
+            pair = datasets.read_pair(dataset, sample)
+        inspect_pair(model, pair)
+    return [1e3 * spent[name] for name in STAGES]
