@@ -121,6 +121,15 @@ def test_only_one_of_several_families_can_be_left_out(held_out: Dataset, feature
         family_ms(held_out, replace(TINY, features=features), [family])
 
 
+def test_a_metric_of_objects_is_refused_before_anything_is_grown(
+    learned: Dataset, held_out: Dataset, tmp_path: Path
+) -> None:
+    judged = replace(held_out, metric="verdict-f1")
+    with pytest.raises(ConfigError, match="not scored by 'verdict-f1'; allowed: macro-f1, dice"):
+        leave_out(learned, judged, TINY, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_ablation_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ablation.json"
     rows = [

@@ -71,8 +71,13 @@ def leave_out(
 
     families: None takes all of `config`. Models are left in OUT/everything and OUT/without-FAMILY. The interval draws
     whole groups of `held_out`, the same for both models. Raises what training raises, ConfigError for families that
-    cannot be left out, and DatasetError for images of `held_out` that cannot be read.
+    cannot be left out and for a metric that judges objects, and DatasetError for images of `held_out` that cannot be
+    read.
     """
+    if METRICS[held_out.metric].merges:
+        # Its score is no mean over images, and the worth of a family is measured as one.
+        allowed = ", ".join(name for name, metric in METRICS.items() if not metric.merges)
+        raise ConfigError(f"leaving a family out is not scored by {held_out.metric!r}; allowed: {allowed}")
     names = config.features.families if families is None else tuple(families)
     settings = {name: _without(config, name) for name in names}
 
