@@ -17,7 +17,6 @@ from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
-from pixelgbm.training.boosters import Task, grow_all
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
 from pixelgbm.training.measured import EVERY_PLACE
 from pixelgbm.training.pixels import collect_rows, fit_look
@@ -299,32 +298,6 @@ def test_ctrl_c_leaves_nothing_half_written(data: Dataset, trained: Path, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         training.train(data, TINY, out=out, workers=2, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_boosters_that_are_being_grown_stop_when_the_pool_is_given_up() -> None:
-    rng = np.random.default_rng(0)
-    matrix = rng.integers(0, 256, (2000, 4)).astype(np.uint8)
-    labels = (matrix[:, 0] > 128).astype(np.float32)
-    endless = replace(TINY.booster, trees=10_000, num_leaves=256, min_data_in_leaf=1)
-    task = Task(matrix, labels, np.ones(2000, np.float32), np.arange(2000), tuple("abcd"), endless, 0)
-    quick = replace(task, trees=1)
-
-    def interrupt(done: int, total: int, label: str) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        grow_all([quick, task, task], workers=2, label="growing", progress=interrupt)
-
-
-def test_soft_labels_are_learned_as_probabilities() -> None:
-    matrix = np.repeat(np.array([[10], [200]], dtype=np.uint8), 500, axis=0)
-    labels = np.where(matrix[:, 0] < 100, 0.2, 0.7).astype(np.float32)
-    config = replace(TINY.booster, trees=100, lambda_l2=0.0)
-    task = Task(matrix, labels, np.ones(1000, np.float32), np.arange(1000), ("a",), config, 0)
-    (trees,) = grow_all([task], workers=1, label="", progress=None)
-    from pixelgbm.forest import predict_rows
-
-    assert predict_rows(trees, np.array([[10.0], [200.0]])) == pytest.approx([0.2, 0.7], abs=0.01)
 
 
 def _no_candidates(count: int = 0) -> Candidates:

@@ -18,6 +18,9 @@ from pixelgbm.training.plan import Progress
 
 __all__ = ["Task", "grow_all"]
 
+_one_call = threading.Lock()
+"""Held while boosters grow: those of one call agree on LightGBM's thread count, two calls need not."""
+
 
 class _Rows(lightgbm.Sequence):
     """Rows of a matrix for LightGBM, converted batch by batch: no float copy of the whole matrix exists."""
@@ -33,6 +36,19 @@ class _Rows(lightgbm.Sequence):
     def __getitem__(self, key: Any) -> NDArray[np.float64]:
         rows: NDArray[np.float64] = self.matrix[self.index[key]].astype(np.float64)
         return rows
+
+
+class _Dataset(lightgbm.Dataset):
+    """A data set made with the thread count of its booster.
+
+    LightGBM keeps one thread count for the whole process, every call sets it, and buffers are one per thread. Left to
+    itself a data set made from a `Sequence` does not pass its `num_threads` on and sets the count to all cores: a
+    booster then growing, or another set then filled, in another thread writes past the end of its buffers.
+    """
+
+    def get_params(self) -> dict[str, Any]:
+        given = self.params or {}
+        return super().get_params() | {name: given[name] for name in ("num_threads", "verbosity") if name in given}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +70,19 @@ class Task:
 
 
 def grow_all(tasks: Sequence[Task], *, workers: int, label: str, progress: Progress | None) -> list[Trees]:
-    """Grow the boosters of all tasks side by side. The trees do not depend on `workers`."""
+    """Grow the boosters of all tasks side by side. The trees do not depend on `workers`.
+
+    Raises ValueError where the tasks ask for different numbers of LightGBM's own threads.
+    """
+    if len({task.config.threads for task in tasks}) > 1:
+        raise ValueError("boosters grown side by side must have the same `threads`: LightGBM has one count a process")
     stop = threading.Event()
     grown = []
-    for trees in ordered_map(lambda task: _grow(task, stop), tasks, workers=workers, stop=stop):
-        grown.append(trees)
-        if progress is not None:
-            progress(len(grown), len(tasks), label)
+    with _one_call:
+        for trees in ordered_map(lambda task: _grow(task, stop), tasks, workers=workers, stop=stop):
+            grown.append(trees)
+            if progress is not None:
+                progress(len(grown), len(tasks), label)
     return grown
 
 
@@ -85,7 +107,7 @@ def _grow(task: Task, stop: threading.Event) -> Trees:
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(
+    data = _Dataset(
         _Rows(task.matrix, task.index),
         label=task.labels[task.index],
         weight=task.weights[task.index],
