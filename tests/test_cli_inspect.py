@@ -1,6 +1,8 @@
 """One image at the command line: any size and depth, and the exit code is the verdict."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -67,3 +69,17 @@ def test_inspect_says_what_it_did_to_the_pixels(tiny_model, tmp_path, capsys):
     Image.fromarray(images_with_alpha).save(tmp_path / "a.png")
     assert run(["inspect", str(tiny_model), str(tmp_path / "a.png")]) in (0, 1)
     assert "alpha" in capsys.readouterr().out
+
+
+def test_inspect_starts_without_the_linear_algebra_of_scipy(tiny_model, tmp_path):
+    path = tmp_path / "image.png"
+    images.write_png(path, np.full((40, 50, 3), 100, np.uint8))
+    code = (
+        "import sys; from pixelgbm.__main__ import run; run(sys.argv[1:]);"
+        "print('scipy.linalg' in sys.modules, 'numba' in sys.modules);"
+        "import numba, numpy, scipy.linalg;"
+        "print(numba.njit(lambda a, b: a @ b)(numpy.eye(2), numpy.eye(2))[1, 1])"
+    )
+    argv = [sys.executable, "-c", code, "inspect", str(tiny_model), str(path), "--reference", str(path), "--quiet"]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True", "1.0"], done.stderr

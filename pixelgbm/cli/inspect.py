@@ -15,6 +15,7 @@ from pixelgbm.datasets.layout import make_pair
 from pixelgbm.min_size import parse_min_size
 from pixelgbm.model import read_model
 from pixelgbm.records import Region, Sample
+from pixelgbm.startup import load_numba
 
 __all__ = ["command"]
 
@@ -49,6 +50,7 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
+    load_numba()
     loaded = read_model(model)
     pair = make_pair(Sample(id=image.stem, split="", image=image, reference=reference))
     found = inspection.inspect_pair(loaded, pair, id=image.stem, min_size=least)
