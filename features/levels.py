@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 
-__all__ = ["luminance", "thinned", "to_float"]
+__all__ = ["luminance", "median", "thinned", "to_float"]
 
 Plane = NDArray[np.float32]
 
@@ -33,6 +33,16 @@ def luminance(image: NDArray[np.float32]) -> Plane:
     if image.ndim == 2:
         return image
     return np.ascontiguousarray(np.float32(0.35) * image[..., 0] + np.float32(0.65) * image[..., 1])
+
+
+def median(values: NDArray[np.float32]) -> float:
+    """The median of finite numbers, of any shape; 0 of none. numpy's own takes ten times as long: it looks for NaN."""
+    if not values.size:
+        return 0.0
+    flat = values.reshape(-1)
+    half = flat.size // 2
+    parted = np.partition(flat, half)
+    return float(parted[half] if flat.size % 2 else (parted[:half].max() + parted[half]) / 2)
 
 
 def thinned(plane: NDArray[Any]) -> NDArray[Any]:

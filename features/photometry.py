@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.kernels.alignment import relight
-from features.levels import thinned
+from features.levels import median, thinned
 from features.opencv import sobel
 from features.smoothing import lowered, raised, smooth
 
@@ -47,7 +47,7 @@ def match_light(test: Plane, reference: Plane, covered: NDArray[np.bool_]) -> Pl
         gain = np.clip((cov + 30 * prior) / (var + 30), 0.3, 3.0)
         offset = mean_t - gain * mean_r
         residual = np.abs(t - gain * r - offset)
-        spread = np.float32(1.4826 * float(np.median(residual)) + 0.3)
+        spread = np.float32(1.4826 * median(residual) + 0.3)
         weight = usable / (1 + (residual / (2 * spread)) ** 2) ** 2
     out = np.empty_like(reference)
     relight(reference, raised(gain, test.shape, HALVINGS), raised(offset, test.shape, HALVINGS), test, covered, out)

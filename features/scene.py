@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.levels import luminance, thinned, to_float
+from features.levels import luminance, median, thinned, to_float
 from features.opencv import highest, lowest
 from features.photometry import match_focus, match_light
 from features.registration import Quality, register
@@ -190,7 +190,7 @@ def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, b
     channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
     seen = thinned(covered)
     ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
-    noise = [1.4826 * float(np.median(np.abs(thinned(smooth(r, 2.0))[seen]))) + 0.002 for r in ratios]
+    noise = [1.4826 * median(np.abs(thinned(smooth(r, 2.0))[seen])) + 0.002 for r in ratios]
     weights = np.array(noise) ** -2.0
     weights /= weights.sum()
     sums = {name: np.zeros_like(planes["ratio"]) for name in ("joint_test", "joint_reference")}
@@ -219,8 +219,8 @@ def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quali
         "correlation": quality.correlation,
         "residual": quality.residual,
         "texture": quality.texture,
-        "noise": 1.4826 * float(np.median(difference)) + 0.3,
-        "ratio_noise": 1.4826 * float(np.median(ratio)) + 0.002,
+        "noise": 1.4826 * median(difference) + 0.3,
+        "ratio_noise": 1.4826 * median(ratio) + 0.002,
         "ratio_tail": float(np.quantile(blurred_ratio, 0.995)),
         "joint_tail": float(np.quantile(joint, 0.995)) + 0.002,
     }

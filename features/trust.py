@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.levels import thinned
+from features.levels import median, thinned
 from features.opencv import sobel
 from features.smoothing import lowered, raised, smooth
 
@@ -42,7 +42,7 @@ def trust(test: Plane, reference: Plane, field: NDArray[np.float32], shape: tupl
     """
     small, other = lowered(test, 1), lowered(reference, 1)
     size = np.abs(small - other)
-    noise = np.float32(1.4826 * float(np.median(thinned(size))) + 0.3)
+    noise = np.float32(1.4826 * median(thinned(size)) + 0.3)
     blurred = smooth(other, 0.6)
     d_row, d_col = sobel(blurred, 0), sobel(blurred, 1)
     edge = np.sqrt(smooth((d_row * d_row + d_col * d_col) * np.float32(0.25), 0.75))  # px of the full resolution

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from features import FeatureError
-from features.levels import luminance, to_float
+from features.levels import luminance, median, to_float
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
@@ -34,3 +34,10 @@ def test_luminance_leaves_blue_out():
 def test_other_arrays_are_refused(image, message):
     with pytest.raises(FeatureError, match=message):
         to_float(image)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (4, 6), (129, 127)])
+def test_the_median_is_that_of_numpy(shape):
+    values = np.random.default_rng(2).normal(0, 5, shape).astype(np.float32)
+    assert median(values) == float(np.median(values))
+    assert median(values[:0]) == 0.0

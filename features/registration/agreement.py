@@ -27,7 +27,7 @@ def correlation(a: Plane, b: Plane, covered: NDArray[np.bool_]) -> float:
 def score(signature: Plane, other: Plane, warp: Warp) -> float:
     """Correlation of `signature` with `other` seen through `warp`; -1 where less than a quarter is covered."""
     seen, covered = seen_through(warp, other, signature.shape)
-    return -1.0 if covered.mean() < 0.25 else correlation(signature, seen, covered)
+    return -1.0 if np.count_nonzero(covered) < 0.25 * covered.size else correlation(signature, seen, covered)
 
 
 def is_settled(signature: Plane, other: Plane, warp: Warp, scored: float) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.kernels.alignment import gradient_votes
-from features.levels import thinned
+from features.levels import median, thinned
 from features.opencv import remap
 from features.smoothing import lowered, raised, smooth
 
@@ -32,7 +32,7 @@ def with_residual(signature: Plane, other: Plane, row_map: Plane, col_map: Plane
     votes = np.empty((5, *signature.shape), np.float32)
     for window in WINDOWS:
         warped = remap(other, row_map, col_map)
-        spread = np.float32(1.4826 * float(np.median(np.abs(thinned(signature) - thinned(warped)))) + 1e-3)
+        spread = np.float32(1.4826 * median(np.abs(thinned(signature) - thinned(warped))) + 1e-3)
         gradient_votes(signature, warped, spread, votes)
         rr, cc, rc, re, ce = (smooth(lowered(vote, HALVINGS), window / 2**HALVINGS) for vote in votes)
         # Where there is no gradient the correction goes to zero instead of to noise.
@@ -44,5 +44,5 @@ def with_residual(signature: Plane, other: Plane, row_map: Plane, col_map: Plane
         field = np.clip(steps, -FIELD_LIMIT, FIELD_LIMIT).astype(np.float32)
         row_step, col_step = raised(field, signature.shape, HALVINGS)
         row_map, col_map = row_map + row_step, col_map + col_step
-        last = float(np.median(np.hypot(*field)))
+        last = median(np.hypot(*field))
     return row_map, col_map, last

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.levels import luminance, thinned
+from features.levels import luminance, median, thinned
 from features.registration.agreement import OUTSTANDING, correlation, peak
 from features.smoothing import lowered, smooth
 
@@ -60,7 +60,7 @@ def _is_another_scene(laid: Overlay, residual: float, texture: float) -> bool:
     solid background has no structure to compare, so there the balance decides.
     """
     covered = laid.covered
-    if covered.mean() < 0.25:
+    if np.count_nonzero(covered) < 0.25 * covered.size:
         return True
     shown = thinned(covered)
     ratios = (thinned(laid.image)[shown] + 4) / (thinned(laid.aligned)[shown] + 4)
@@ -99,5 +99,5 @@ def _structure(light: Plane) -> float:
     """Median size of what lies between 3 and 12 px, against what lies below 1 px; 0 where it is below half a level."""
     coarse = thinned(smooth(light, 3.0)) - thinned(smooth(light, 12.0))
     fine = thinned(light) - thinned(smooth(light, 0.8))
-    medians = [1.4826 * float(np.median(np.abs(p - np.median(p)))) for p in (coarse, fine)]
+    medians = [1.4826 * median(np.abs(p - np.float32(median(p)))) for p in (coarse, fine)]
     return medians[0] / max(medians[1], 0.3) if medians[0] >= 0.5 else 0.0
