@@ -63,21 +63,28 @@ def _is_another_scene(laid: Overlay, residual: float, texture: float) -> bool:
     if np.count_nonzero(covered) < 0.25 * covered.size:
         return True
     shown = thinned(covered)
+    if texture >= 0.3 and _shows_other_structure(laid, residual, shown):
+        return True
+    if laid.agreement >= 0.5:
+        return False
     ratios = (thinned(laid.image)[shown] + 4) / (thinned(laid.aligned)[shown] + 4)
     gains = np.median(np.log(ratios), axis=0)
-    balance = float(np.ptp(gains)) if laid.image.ndim == 3 else 0.0
+    other_colour = laid.image.ndim == 3 and float(np.ptp(gains)) > 0.25
+    return other_colour or (laid.agreement < 0.2 and float(np.abs(gains).max()) > 0.5)
+
+
+def _shows_other_structure(laid: Overlay, residual: float, shown: NDArray[np.bool_]) -> bool:
+    """Whether a poor agreement stands for two scenes. shown: `covered`, thinned."""
+    # Residual steps on another scene keep wandering; on two shots of one sheet they settle below a quarter of a pixel.
+    wandering = laid.agreement < 0.75 and residual > WANDERING
+    unlike = laid.agreement < 0.2 or (laid.agreement < 0.4 and residual > 0.4)
+    if not (wandering or unlike):
+        return False
     coarse, coarse_other = (thinned(smooth(luminance(image), 3.0)) for image in (laid.image, laid.aligned))
     # Texture counts as structure only where it is worth more than a grey level or so: a dark, faint picture is all
     # noise after normalisation, and its few strong parts still agree in the picture as it is.
     strong = min(float(p[shown].std()) for p in (coarse, coarse_other)) >= 2.0
-    agrees = correlation(coarse, coarse_other, shown) >= 0.5
-    # Residual steps on another scene keep wandering; on two shots of one sheet they settle below a quarter of a pixel.
-    unlike = laid.agreement < 0.2 or (laid.agreement < 0.4 and residual > 0.4)
-    wandering = laid.agreement < 0.75 and residual > WANDERING
-    other_structure = texture >= 0.3 and strong and (wandering or (unlike and not agrees))
-    other_colour = laid.agreement < 0.5 and balance > 0.25
-    other_tone = laid.agreement < 0.2 and float(np.abs(gains).max()) > 0.5
-    return other_structure or other_colour or other_tone
+    return strong and (wandering or correlation(coarse, coarse_other, shown) < 0.5)
 
 
 def _is_contradicted(laid: Overlay) -> bool:
