@@ -14,7 +14,7 @@ from pixelgbm import datasets, decision, regions
 from pixelgbm.calibration import Calibration
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.forest import Trees, predict_rows
-from pixelgbm.mapping import HeadMap, References, first_stack, map_head, prepare_pair
+from pixelgbm.mapping import HeadMap, References, first_stack, map_heads, prepare_pair
 from pixelgbm.min_size import MinSize, large_enough
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
@@ -64,8 +64,7 @@ def inspect_pair(
     masks: dict[str, NDArray[np.bool_]] = {}
     maps: dict[str, NDArray[np.float32]] = {}
     found: list[Region] = []
-    for head in model.heads:
-        mapped = map_head(model.looks, head, scene, pair.ignore, first=stack)
+    for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore, first=stack):
         maps[head.name] = mapped.probability
         masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "first_stack",
     "later_stack",
     "map_head",
+    "map_heads",
     "map_looks",
     "prepare_pair",
     "survivors",
@@ -50,6 +51,9 @@ class Boosted(Protocol):
         """See `model.Head`."""
 
 
+AnyHead = TypeVar("AnyHead", bound=Boosted)
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The boosters of one head, one per look, as training has grown them so far."""
@@ -64,12 +68,14 @@ class HeadMap:
 
     levels: (rows, cols) uint8, 255 x probability, of the last look; what every decision and every later look is made
     on. probability: the same, (rows, cols) float32. stack: the planes of the last look. first: levels of the first.
+    known: planes of a later look, those of another head may be taken from it; None where none was computed.
     """
 
     stack: FeatureStack
     probability: NDArray[np.float32]
     levels: NDArray[np.uint8]
     first: NDArray[np.uint8]
+    known: FeatureStack | None = None
 
 
 @stage("prepare")
@@ -112,6 +118,22 @@ def map_head(
     return deque(map_looks(looks, head, scene, ignore, first=first, known=known), maxlen=1).pop()
 
 
+def map_heads(
+    looks: Sequence[Look],
+    heads: Iterable[AnyHead],
+    scene: Scene,
+    ignore: NDArray[np.bool_] | None,
+    *,
+    first: FeatureStack,
+) -> Iterator[tuple[AnyHead, HeadMap]]:
+    """`map_head` of one head after another; what later looks have in common is computed once."""
+    known: FeatureStack | None = None
+    for head in heads:
+        mapped = map_head(looks, head, scene, ignore, first=first, known=known)
+        known = mapped.known
+        yield head, mapped
+
+
 def map_looks(
     looks: Sequence[Look],
     head: Boosted,
@@ -143,7 +165,7 @@ def map_looks(
         probability = np.zeros_like(probability)
         with stage("later looks: trees"):
             probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
-        found = HeadMap(stack, probability, byte_map(probability), levels)
+        found = HeadMap(stack, probability, byte_map(probability), levels, known=stack if again.size else known)
         yield found
 
 

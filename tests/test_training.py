@@ -13,7 +13,7 @@ from pixelgbm.config import RunConfig, SamplingConfig
 from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
-from pixelgbm.mapping import first_stack, map_head, prepare_pair, survivors
+from pixelgbm.mapping import first_stack, map_head, map_heads, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
@@ -72,6 +72,25 @@ def test_later_looks_read_the_map_before_them_and_judge_survivors_only(data: Dat
     assert 0 < kept.mean() < 1
     assert mapped.levels[~kept].max() == 0
     assert mapped.levels.max() > 128
+
+
+def test_heads_share_what_later_looks_have_in_common(data: Dataset, trained_best: Path) -> None:
+    model = read_model(trained_best)
+    blind, other = (replace(model.heads[0], name=name) for name in ("blind", "other"))
+    blind = replace(blind, survivor_cut=1.0)
+    other = replace(other, boosters=(other.boosters[0], *other.boosters[:0:-1]), survivor_cut=0.02)
+    heads = (blind, model.heads[0], blind, other)
+    pair = datasets.read_pair(data, next(s for s in data.samples if s.id == "1"))
+    scene = prepare_pair(model.looks[0], pair)
+    first = first_stack(model.looks[0], scene)
+    together = list(map_heads(model.looks, heads, scene, None, first=first))
+    assert [head.name for head, _ in together] == [head.name for head in heads]
+    assert together[0][1].known is None
+    assert together[2][1].known is together[1][1].stack
+    for head, mapped in together:
+        alone = map_head(model.looks, head, scene, None, first=first)
+        np.testing.assert_array_equal(mapped.levels, alone.levels)
+        np.testing.assert_array_equal(mapped.stack.planes, alone.stack.planes)
 
 
 def test_the_survivors_cut_is_measured_on_dirty_views_however_few_there_are() -> None:

@@ -14,7 +14,7 @@ from pixelgbm.config import RunConfig
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError
 from pixelgbm.inspection import region_scores
-from pixelgbm.mapping import HeadMap, first_stack, map_head, prepare_pair
+from pixelgbm.mapping import HeadMap, first_stack, map_heads, prepare_pair
 from pixelgbm.mapstore import MapWriter, Tables, maps_folder, write_store
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Head, Model, write_model
@@ -80,15 +80,14 @@ def make_tables(
         scene = prepare_pair(model.looks[0], pair)
         first = first_stack(model.looks[0], scene)
         found = {}
-        for head in model.heads:
-            if head.name in truth:
-                defect = truth[head.name] >= DEFECT
-                if pair.ignore is not None:
-                    defect &= ~pair.ignore
-                mapped = map_head(model.looks, head, scene, pair.ignore, first=first)
-                measured = measure_view(number, sample, mapped, defect)
-                raw = measured.candidates.mean_probability, measured.candidates.features
-                found[head.name] = (measured, region_scores(head.region_booster, head.calibration, *raw))
+        labelled = [head for head in model.heads if head.name in truth]
+        for head, mapped in map_heads(model.looks, labelled, scene, pair.ignore, first=first):
+            defect = truth[head.name] >= DEFECT
+            if pair.ignore is not None:
+                defect &= ~pair.ignore
+            measured = measure_view(number, sample, mapped, defect)
+            raw = measured.candidates.mean_probability, measured.candidates.features
+            found[head.name] = (measured, region_scores(head.region_booster, head.calibration, *raw))
         return found
 
     parts: dict[str, list[tuple[Measured, NDArray[np.float64]]]] = {head.name: [] for head in model.heads}
