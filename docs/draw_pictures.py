@@ -63,9 +63,8 @@ def main() -> None:
     draw(PICTURES / "pair.png", pair_strip | {"mask": mask}, window)
     prior = np.rint(probability * 255).astype(np.uint8)
     for family in FAMILIES:
-        shown, where = scratched() if family == "lines" else (pair, window)
-        planes = family_planes(family, shown, prior)
-        draw(PICTURES / f"{family}.png", {"image": shown.test} | planes, where)
+        planes = family_planes(family, pair, prior)
+        draw(PICTURES / f"{family}.png", {"image": pair.test} | planes, window)
 
 
 def dirtiest(data: Dataset) -> tuple[Pair, NDArray[np.bool_]]:
@@ -76,16 +75,6 @@ def dirtiest(data: Dataset) -> tuple[Pair, NDArray[np.bool_]]:
             pair = datasets.read_pair(data, sample)
             found.append((pair, datasets.read_truth(data, sample, pair.test.shape)["dirt"] > 0))
     return max(found, key=lambda row: int(row[1].sum()))
-
-
-def scratched() -> tuple[Pair, tuple[slice, slice]]:
-    """A printed page with a scratch, without reference, and the window around it."""
-    with tempfile.TemporaryDirectory() as folder:
-        synth.make(Path(folder) / "page", task="text", train=4, dev=0, test=0, clean_share=0.0, seed=6)
-        page = datasets.open_dataset(Path(folder) / "page")
-        pair = datasets.read_pair(page, page.samples[0])
-        (truth,) = datasets.read_truth(page, page.samples[0], pair.test.shape).values()
-        return pair, around(truth > 0)
 
 
 def around(truth: NDArray[np.bool_]) -> tuple[slice, slice]:

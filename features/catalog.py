@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from features.column import Family
-from features.families import colour, context, contrast, difference, gabor, lines
+from features.families import colour, context, contrast, difference, gabor
 
-__all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN"]
+__all__ = ["EVIDENCE", "FAMILIES", "LEAN"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -41,13 +41,6 @@ FAMILIES: dict[str, Family] = {
             colour.columns,
         ),
         Family(
-            "lines",
-            "Is there a long straight line that is dark or bright along all of its length?",
-            ("lines", "pyramid", "smooth"),
-            "oriented line integrals: Steger 1998, doi:10.1109/34.659930, for what a line is",
-            lines.columns,
-        ),
-        Family(
             "context",
             "What did an earlier look say here and around, and how much of the dirt it found does this pixel show?",
             ("components", "pyramid", "smooth"),
@@ -60,9 +53,6 @@ FAMILIES: dict[str, Family] = {
 
 EVIDENCE: tuple[str, ...] = tuple(name for name in FAMILIES if name != "context")
 """The families that need nothing but the images: all that a first look can have."""
-
-DEFAULT: tuple[str, ...] = ("difference", "contrast", "gabor", "colour")
-"""What is measured unless more is said."""
 
 LEAN: frozenset[str] = frozenset(
     (
@@ -115,12 +105,6 @@ LEAN: frozenset[str] = frozenset(
         "colour.blue-light-4",
         "colour.ratio-blue",
         "colour.ratio-blue-light-4",
-        "lines.dark-18",
-        "lines.bright-18",
-        "lines.dark-42",
-        "lines.bright-42",
-        "lines.level",
-        "lines.slant",
     )
 )
 """What a first look reads when richer ones follow: the forty columns with the largest gain in a booster of all, and

@@ -113,18 +113,6 @@ def line_extremes(src, row_steps, col_steps):
     return np.min(means, 0), np.max(means, 0)
 
 
-def steady_lines(src, row_steps, col_steps):
-    rows, cols = src.shape
-    dark, bright = np.empty((2, len(row_steps), rows, cols))
-    for o, (steps_down, steps_right) in enumerate(zip(row_steps, col_steps, strict=True)):
-        for i in range(rows):
-            for j in range(cols):
-                along = src[np.clip(i + steps_down, 0, rows - 1), np.clip(j + steps_right, 0, cols - 1)].astype(float)
-                thirds = along.reshape(3, -1).mean(1)
-                dark[o, i, j], bright[o, i, j] = thirds.max(), thirds.min()
-    return dark.min(0), bright.max(0), np.maximum(-dark, bright)
-
-
 def gradient_magnitude(src):
     padded = np.pad(src.astype(float), 1, mode="edge")
     dr = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2

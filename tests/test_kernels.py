@@ -7,11 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from features import FeatureSpec, sample_columns
 from features.families.gabor import ORIENTATIONS, _energy, wavelength
-from features.families.lines import steps
 from features.families.measured import line_steps
-from features.kernels import alignment, contrast, difference, edges, lines, pyramid, quantise
+from features.kernels import alignment, contrast, difference, edges, pyramid, quantise
 from features.kernels import smooth as passes
 from features.scene import Canvas, Scene
 from features.smoothing import half_gaussian, halvings, reach_of, smooth
@@ -176,33 +174,6 @@ def test_lines_have_no_gap_and_pass_the_centre():
     rows, cols = line_steps(5)
     assert (rows[:, 5] == 0).all() and (cols[:, 5] == 0).all()
     assert (np.maximum(np.abs(np.diff(rows)), np.abs(np.diff(cols))) == 1).all()
-
-
-@pytest.mark.parametrize("points", [3, 9])
-def test_steady_lines_equal_their_twin(planes, points):
-    plane = planes[0][:17, :23]
-    down, right = steps(points)
-    low, high, way = np.empty_like(plane), np.empty_like(plane), np.empty(plane.shape, np.uint8)
-    lines.steady_lines(plane, down, right, low, high, way)
-    dark, bright, strengths = naive.steady_lines(plane, down, right)
-    np.testing.assert_allclose(low, dark, atol=1e-5)
-    np.testing.assert_allclose(high, bright, atol=1e-5)
-    chosen = np.take_along_axis(strengths, way[np.newaxis].astype(np.intp), axis=0)[0]
-    np.testing.assert_allclose(chosen, strengths.max(0), atol=1e-5)
-
-
-def test_a_scratch_is_a_line_and_a_row_of_letters_is_none():
-    page = np.full((80, 80, 3), 200, np.uint8)
-    page[4:10, 6:74:6] = page[4:10, 7:74:6] = 60  # strokes of letters
-    scratch = np.arange(20, 75)
-    page[scratch, 79 - scratch] = page[scratch, 78 - scratch] = 180
-    spec = FeatureSpec(families=("lines",))
-    row, col = np.indices((80, 80)).reshape(2, -1)
-    values = sample_columns(page, None, spec, np.stack([row, col], axis=1)).reshape(80, 80, -1)
-    dark, slant = (values[..., spec.columns.index(f"lines.{name}")] for name in ("dark-42", "slant"))
-    on = (scratch[20:36], 79 - scratch[20:36])
-    assert dark[on].max() < 2 * dark[:14, :60].min() < 0
-    assert slant[on].max() < 0
 
 
 def test_gradient_equals_its_twin(planes):
