@@ -18,6 +18,13 @@ _SMALLEST = 24
 _LARGEST_SHARE = 0.25
 """A component below this share of its image's defect pixels is a companion, not the pattern."""
 
+_STRAIGHT = 6.0
+"""Length against width from which a bar is a line."""
+
+_COMMON = 0.25
+"""Share of straight lines among all shapes from which being one says nothing: with them 115 of 300 drawn pages with
+scratches were one group. Among 370 shapes of dirt on print 8 % are lines, most of them fibres that do come again."""
+
 _PER_IMAGE = 2
 _ANGLES, _RINGS, _REACH = 128, 16, 4.5
 _LIKELY, _NEAREST = 0.90, 12
@@ -57,16 +64,19 @@ class _Shape:
 def infer_groups(masks: Iterable[tuple[str, NDArray[np.bool_]]]) -> dict[str, str]:
     """Group images by defect pattern: the same component shape up to shift, turn, flip and scale.
 
-    masks: (id, (rows, cols) bool) one after another. Returns id -> group, the group named after its first
-    image; a clean image, and one with nothing but specks, is a group of its own. Shapes are compared by
-    the mean distance of their borders after the best turn and flip, and joined only while all members of a group
-    resemble each other, so that roundish specks do not chain everything together.
+    masks: (id, (rows, cols) bool) one after another. Returns id -> group, the group named after its first image; a
+    clean image, and one with nothing but specks, is a group of its own; so is one with a straight line where such lines
+    are common. Shapes are compared by the mean distance of their borders after the best turn and flip, and joined only
+    while all members of a group resemble each other, so that roundish specks do not chain everything together.
     """
     shapes: list[_Shape] = []
     ids: list[str] = []
     for image, mask in masks:
         ids.append(image)
         shapes.extend(_shapes(image, mask))
+    straight = [_is_straight(shape.mask) for shape in shapes]
+    if sum(straight) > _COMMON * len(shapes):
+        shapes = [shape for shape, line in zip(shapes, straight, strict=True) if not line]
     parent = {image: image for image in ids}
 
     def root(image: str) -> str:
@@ -131,6 +141,16 @@ def _shapes(image: str, mask: NDArray[np.bool_]) -> list[_Shape]:
             window = (slice(top, top + height), slice(left, left + width))
             found.append(_shape(image, np.pad(((labels[window] == label) & mask[window]).astype(np.uint8), 1)))
     return found
+
+
+def _is_straight(crop: NDArray[np.uint8]) -> bool:
+    """Whether a component is a long bar: no further from its main axis than a bar of its area and length is."""
+    places = np.argwhere(crop).astype(np.float64)
+    _, _, axes = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)
+    along, across = axes @ (places - places.mean(axis=0)).T
+    length = float(np.ptp(along)) + 1
+    width = len(places) / length
+    return length >= _STRAIGHT * width and float(across.std()) <= 0.35 * (width + 1)  # of a bar: width / sqrt(12)
 
 
 def _shape(image: str, crop: NDArray[np.uint8]) -> _Shape:

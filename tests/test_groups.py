@@ -96,6 +96,17 @@ def test_clean_images_and_specks_stand_alone() -> None:
     assert infer_groups([]) == {}
 
 
+def test_straight_scratches_are_not_one_pattern() -> None:
+    rng = np.random.default_rng(4)
+    masks = []
+    for number in range(40):
+        canvas = np.zeros((200, 200), np.uint8)
+        ends = rng.integers(0, 200, (2, 2)).tolist()
+        cv2.line(canvas, ends[0], ends[1], 1, int(rng.integers(1, 4)))
+        masks.append((str(number), canvas.astype(bool)))
+    assert len(set(infer_groups(masks).values())) == 40
+
+
 def test_roundish_shapes_of_many_sizes_do_not_chain_into_one_group() -> None:
     masks = []
     for number in range(40):
