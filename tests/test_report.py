@@ -16,7 +16,6 @@ from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import ConfigError
-from pixelgbm.evaluation import ImageScore, Scorecard
 from pixelgbm.mapstore import Tables
 from pixelgbm.metrics import METRICS
 from pixelgbm.records import Sample
@@ -29,6 +28,7 @@ from pixelgbm.report.sizes import EDGES, size_counts, size_rows
 from pixelgbm.report.surface import surface_around
 from pixelgbm.report.survey import LEVELS, Seen, survey
 from pixelgbm.report.writing import Request, write_report
+from pixelgbm.scorecard import ImageScore, Scorecard
 from pixelgbm.training import train
 from pixelgbm.tuning.objective import plateau, split_points
 from pixelgbm.tuning.study import read_histories, search

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Figures, Scorecard
 from pixelgbm.report.curves import Calibrated
 from pixelgbm.report.document import Picture
 from pixelgbm.report.sizes import SizeRow, bin_labels
 from pixelgbm.report.surface import Surface
+from pixelgbm.scorecard import Figures, Scorecard
 from pixelgbm.tuning.study import History
 
 __all__ = [

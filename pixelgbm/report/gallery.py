@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import images
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset
 from pixelgbm.report.document import GalleryRow
@@ -28,6 +27,7 @@ from pixelgbm.report.panels import (
     thinned,
     tinted,
 )
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.threads import ordered_map
 
 __all__ = ["KINDS", "MOST_BYTES", "Pick", "pick_images", "read_rows"]

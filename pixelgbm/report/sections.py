@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.model import Model
 from pixelgbm.report import drawing
 from pixelgbm.report.curves import Calibrated, calibration, precision_recall
@@ -28,6 +27,7 @@ from pixelgbm.report.sizes import size_counts, size_rows
 from pixelgbm.report.surface import Surface
 from pixelgbm.report.survey import Seen, pooled
 from pixelgbm.report.timing import REPEATS, Timing
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.tuning.objective import FALSE_ALARM_COST, JITTERS
 from pixelgbm.tuning.study import History
 

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, read_shown, tinted
+from pixelgbm.scorecard import Scorecard
 
 __all__ = ["SheetRow", "contact_sheet", "draw_sheet", "telling_ids"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pixelgbm import files
 from pixelgbm.comparison import Maps, maps_of, masks_of
 from pixelgbm.errors import ModelError, SubmissionError
-from pixelgbm.evaluation import Scorecard, score_path
+from pixelgbm.evaluation import score_path
 from pixelgbm.mapstore import MapStore, maps_folder
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Model, read_model
@@ -32,6 +32,7 @@ from pixelgbm.report.surface import surface_around
 from pixelgbm.report.survey import Seen, survey
 from pixelgbm.report.timing import time_stages
 from pixelgbm.report.trained import Trained, find_trained
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.tuning.study import History, read_histories
 
 __all__ = ["Request", "Written", "write_report"]
