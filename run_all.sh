@@ -10,7 +10,7 @@ demo_sizes=(--train 160 --dev 60 --test 100 --seed 1)
 
 usage() {
   cat <<TEXT
-bash run_all.sh                          draw a data set, train, tune, predict and score on it; all in demo/
+bash run_all.sh                          draw a data set, train, tune, predict, score and report on it; all in demo/
 bash run_all.sh DATA                     the same on a data folder; all in out/NAME/
 bash run_all.sh train DATA MODEL         train and tune a model
 bash run_all.sh predict MODEL DATA OUT   find the defects in every image: OUT/predictions/masks, OUT/answer.zip
@@ -179,11 +179,12 @@ fact() { # check.json, key: the strings listed there, one per line
 }
 
 main_job() { # data folder, where everything goes
-  local data=$1 out=$2 check tune score split scored splits labelled
+  local data=$1 out=$2 check tune truth split scored splits labelled
   check=(pixelgbm check "$data" --json "$out/check.json")
   # Sealed truth beside the data is for the score at the end; nothing before it may see it.
-  [ ! -d "$data/truth" ] || check+=(--truth "$data/truth")
-  step check "" "${check[@]}"
+  truth=()
+  [ ! -d "$data/truth" ] || truth=(--truth "$data/truth")
+  step check "" "${check[@]}" ${truth[@]+"${truth[@]}"}
   splits=$(fact "$out/check.json" splits)
   labelled=$(fact "$out/check.json" labelled)
   grep -qx train <<<"$labelled" || fail "$data: no labelled split named train; it has: ${splits//$'\n'/, }"
@@ -200,12 +201,14 @@ main_job() { # data folder, where everything goes
   step predict "$out/predictions" pixelgbm predict "$out/model" "$data" --split "$split" --out "$out/predictions" \
     --without-references --resume --workers "$workers" --json "$out/predict.json"
   if [ -n "$scored" ]; then
-    score=(pixelgbm score "$out/predictions" "$data" --split "$scored")
-    [ ! -d "$data/truth" ] || score+=(--truth "$data/truth")
-    step score "$out/score.json" "${score[@]}" --json "$out/score.json" --sheet "$out/contact_sheet.png"
+    step score "$out/score.json" pixelgbm score "$out/predictions" "$data" --split "$scored" ${truth[@]+"${truth[@]}"} \
+      --json "$out/score.json" --sheet "$out/contact_sheet.png"
+    step report "$out/report" pixelgbm report "$out/model" "$data" "$out/predictions" --split "$scored" \
+      ${truth[@]+"${truth[@]}"} --out "$out/report" --workers "$workers"
     say "to look at: $out/contact_sheet.png (image, reference, truth, found)"
+    say "            $out/report/report.html, the same as report.pdf (score card, curves, gallery, how to repeat it)"
   else
-    say "no labelled split named test or dev: nothing to score; pixelgbm crossval says how good training is"
+    say "no labelled split named test or dev: nothing to score or report; pixelgbm crossval says how good training is"
   fi
   answer "$out"
 }
@@ -221,7 +224,7 @@ answer() { # folder with predictions and predict.json
 run_demo() {
   local out=$here/demo begin=$SECONDS
   setup ""
-  begin_steps 7 "$out/.stamps" demo
+  begin_steps 8 "$out/.stamps" demo
   step synth "$out/data" pixelgbm synth "$out/data" "${demo_sizes[@]}" --workers "$workers"
   main_job "$out/data" "$out"
   say "all of it: $(duration $((SECONDS - begin))); everything lies in $out"
@@ -232,7 +235,7 @@ run_data() { # data folder
   [ -e "$data" ] || fail "$data: no such data folder ('bash run_all.sh help' lists the commands)"
   out=$here/out/$(basename -- "$data")
   setup ""
-  begin_steps 6 "$out/.stamps" "$(data_state "$data")"
+  begin_steps 7 "$out/.stamps" "$(data_state "$data")"
   main_job "$data" "$out"
   say "all of it: $(duration $((SECONDS - begin))); everything lies in $out"
 }

@@ -23,12 +23,13 @@ from rich.progress import Progress
 from features import EVIDENCE
 from pixelgbm import datasets, files
 from pixelgbm.config import RunConfig, load_config
-from pixelgbm.evaluation import Scorecard, score_path
+from pixelgbm.evaluation import score_path
 from pixelgbm.inspection import inspect_into
 from pixelgbm.model import read_model
 from pixelgbm.predictions import PredictionWriter
 from pixelgbm.records import Dataset
 from pixelgbm.sampling import generator
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.training import train
 from pixelgbm.tuning import tune_model
 

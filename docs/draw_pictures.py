@@ -1,4 +1,4 @@
-"""Draws docs/pictures: one strip of planes a family of evidence, and one pair on its way to a mask.
+"""Draws docs/pictures: what was found on one pair, how, and the planes that each family of evidence has of it.
 
     python docs/draw_pictures.py
 
@@ -22,8 +22,10 @@ from pixelgbm import datasets, inspection, synth, training, tuning
 from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset, Pair
+from pixelgbm.report.panels import HIT
 
 PICTURES = Path(__file__).parent / "pictures"
+COLUMNS = 3
 WINDOW = 200
 """Rows and columns shown, around the largest defect."""
 
@@ -40,7 +42,7 @@ SMALL = RunConfig(
     folds=2,
     profile="fast",
     sampling=SamplingConfig(positives=400, negatives=700, rounds=1, quantizer_images=12, quantizer_pixels=600),
-    booster=BoosterConfig(trees=80, num_leaves=15),
+    booster=BoosterConfig(trees=120, num_leaves=31),
     region_booster=BoosterConfig(trees=40, num_leaves=7, min_data_in_leaf=10),
 )
 
@@ -50,7 +52,7 @@ Plane = NDArray[np.generic]
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        synth.make(Path(folder) / "data", train=45, dev=30, test=0, clean_share=0.2, seed=7)
+        synth.make(Path(folder) / "data", train=90, dev=30, test=0, clean_share=0.2, seed=7)
         data = datasets.open_dataset(Path(folder) / "data")
         training.train(data.select({"train"}), SMALL, out=Path(folder) / "model")
         tuning.tune_model(Path(folder) / "model", trials=120)
@@ -59,8 +61,9 @@ def main() -> None:
     window = around(truth)
     probability, mask = found.probabilities["dirt"], found.masks["dirt"]
     aligned = register(pair.test, pair.reference).aligned.round().astype(np.uint8)
-    pair_strip = {"image": pair.test, "aligned reference": aligned, "truth": truth, "probability": probability}
-    draw(PICTURES / "pair.png", pair_strip | {"mask": mask}, window)
+    sides = {"image": pair.test, "reference": aligned}
+    draw(PICTURES / "found.png", sides | {"found": outlined(pair.test, mask)}, window, colours=256)
+    draw(PICTURES / "pair.png", sides | {"truth": truth, "probability": probability, "mask": mask}, window)
     prior = np.rint(probability * 255).astype(np.uint8)
     for family in FAMILIES:
         planes = family_planes(family, pair, prior)
@@ -75,6 +78,14 @@ def dirtiest(data: Dataset) -> tuple[Pair, NDArray[np.bool_]]:
             pair = datasets.read_pair(data, sample)
             found.append((pair, datasets.read_truth(data, sample, pair.test.shape)["dirt"] > 0))
     return max(found, key=lambda row: int(row[1].sum()))
+
+
+def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The image with a green line just outside of what was found, so that it stays visible."""
+    near = cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))) > 0
+    image = image.copy()
+    image[near & ~mask] = HIT
+    return image
 
 
 def around(truth: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -98,18 +109,21 @@ def family_planes(family: str, pair: Pair, prior: NDArray[np.uint8]) -> dict[str
     return {name: planes[name] for name in SHOWN.get(family, list(planes)[:5])}
 
 
-def draw(path: Path, planes: Mapping[str, Plane | None], window: tuple[slice, slice]) -> None:
-    """Planes side by side under their names, as a PNG of few colours."""
-    figure, panels = plt.subplots(1, len(planes), figsize=(2 * len(planes), 2.3), dpi=100, layout="constrained")
-    for panel, (name, plane) in zip(panels, planes.items(), strict=True):
+def draw(path: Path, planes: Mapping[str, Plane | None], window: tuple[slice, slice], *, colours: int = 64) -> None:
+    """Planes under their names, three in a row so that a phone shows them, as a PNG of few colours."""
+    lines = -(-len(planes) // COLUMNS)
+    size = (2 * COLUMNS, 2.3 * lines)
+    figure, grid = plt.subplots(lines, COLUMNS, figsize=size, dpi=100, layout="constrained", squeeze=False)
+    for panel in grid.flat:
+        panel.axis("off")
+    for panel, (name, plane) in zip(grid.flat, planes.items(), strict=False):
         assert plane is not None
         panel.imshow(plane[window], cmap="gray")
-        panel.set_title(name, fontsize=9)
-        panel.axis("off")
+        panel.set_title(name, fontsize=11)
     figure.savefig(path)
     plt.close(figure)
     with Image.open(path) as drawn:
-        drawn.convert("RGB").quantize(64).save(path, optimize=True)
+        drawn.convert("RGB").quantize(colours).save(path, optimize=True)
 
 
 if __name__ == "__main__":

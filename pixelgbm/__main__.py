@@ -14,7 +14,9 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
+from pixelgbm import completion
 from pixelgbm.errors import PixelgbmError
 
 __all__ = ["COMMANDS", "main", "run"]
@@ -35,8 +37,25 @@ COMMANDS: Mapping[str, str] = {
     "agreement": "Compare annotators with each other, and with a model.",
     "bench": "Time every stage of a pair on this machine.",
     "warm-up": "Compile ahead what is otherwise compiled on first use.",
+    "completion": "Print the script that lets a shell complete command lines.",
 }
 """Every command and its one line of help; `pixelgbm.cli.NAME` holds it as `command`."""
+
+OVERVIEW = """\
+pixelgbm finds dirt, scratches and other defects pixel by pixel, and says how good it is.
+
+From nothing to a score:
+  pixelgbm synth data                                          draw a labelled data set
+  pixelgbm train data --out model                              learn from its training images
+  pixelgbm tune model data --also dev                          choose what counts as a defect
+  pixelgbm predict model data --split test --out predictions   find the defects in every image
+  pixelgbm score predictions data --truth data/truth           compare them with the truth
+
+Read on:
+  pixelgbm --help            every command
+  pixelgbm COMMAND --help    its options, with an example
+  README.md, docs/           your own data, the method, the evidence
+"""
 
 # What the user can mend about a file system. Any other OSError is a bug and keeps its traceback.
 _MENDABLE = {
@@ -70,6 +89,10 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -97,7 +120,7 @@ def group(context: click.Context) -> None:
     2 something you can mend, told in one line.
     """
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        click.echo(OVERVIEW, nl=False)
 
 
 def _refuse_foreign_features() -> None:
@@ -141,7 +164,9 @@ def _expected(error: Exception) -> str | None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. A bug is raised as it is."""
     try:
-        with group.make_context("pixelgbm", list(arguments)) as context:
+        if completion.VARIABLE in os.environ:
+            return completion.answer(group)
+        with group.make_context(completion.PROGRAM, list(arguments)) as context:
             group.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:

@@ -13,13 +13,14 @@ from pixelgbm import files
 from pixelgbm.config import RunConfig
 from pixelgbm.datasets import Answer, data_digest
 from pixelgbm.errors import ConfigError, DatasetError
-from pixelgbm.evaluation import Scorecard, score
+from pixelgbm.evaluation import score
 from pixelgbm.groups import fold_table
 from pixelgbm.inspection import inspect_into
 from pixelgbm.mapping import References
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, PredictionWriter, read_predictions
 from pixelgbm.records import Dataset, Sample
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.training import known_groups, train
 from pixelgbm.tuning import TRIALS, tune_model
 

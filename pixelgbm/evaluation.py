@@ -1,19 +1,17 @@
-"""Predictions or an answer file against the truth: the Scorecard."""
+"""Predictions or an answer file compared with the truth."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pixelgbm import datasets
 from pixelgbm.comparison import (
-    DEFECT,
     Maps,
     Masks,
     compared_planes,
@@ -27,174 +25,19 @@ from pixelgbm.comparison import (
     wrong_answer,
 )
 from pixelgbm.datasets import Answer
-from pixelgbm.images import image_size
+from pixelgbm.map_ranking import rank_maps
 from pixelgbm.metrics import (
     METRICS,
     ClassificationReport,
     Metric,
-    aupro,
-    auroc,
-    average_precision,
-    best_f1,
     bootstrap_interval,
     classification_report,
-    count_levels,
-    pixel_f1,
 )
 from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
+from pixelgbm.scorecard import Figures, ImageScore, Scorecard, in_order
 
-__all__ = [
-    "Figures",
-    "ImageScore",
-    "PixelRanking",
-    "Scorecard",
-    "score",
-    "score_path",
-]
-
-_LEVELS = 65536  # of a kept map, so that ranking it is exact
-
-
-@dataclass(frozen=True, slots=True)
-class ImageScore:
-    """The counts, in pixels that are not ignored, of one image and head; `actual` is None if it failed.
-
-    A failed image has the score 0: it is answered wrongly, not left out. Where an answer file gives verdicts alone,
-    the head is `any`, and marked pixels count as 1.
-    """
-
-    id: str
-    head: str
-    level: str | None
-    group: str | None
-    object_id: str | None
-    tp: int
-    predicted: int
-    actual: int | None
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The figures of some images. None stands where no image says anything.
-
-    images: how many, or how many objects where the metric judges objects; so below, too.
-    score_mean: the metric. interval: its 95 % bootstrap interval over groups, where the data name any, else over
-    objects, else over images. all_clean: what an answer without any mark gets.
-    dirty_mean: the mean over dirty images alone; dirty_at_zero: the share of them with score 0.
-    clean_marked: the share of clean images with any false pixel.
-    """
-
-    images: int
-    score_mean: float
-    interval: tuple[float, float]
-    all_clean: float | None
-    dirty_images: int
-    dirty_mean: float | None
-    dirty_at_zero: float | None
-    clean_images: int
-    clean_marked: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PixelRanking:
-    """How well kept probability maps rank pixels, whatever rule cuts them; pixels pooled, the mean over heads.
-
-    average_precision: over all scored pixels that are not ignored. chance: what a map that knows nothing gets there,
-    the share of defect pixels. auroc: the area under the ROC curve. aupro: that under the overlap with true regions, up
-    to a false positive rate of .3, divided by it; both None where every pixel is defect. f1: of all pixels together, of
-    the masks as they are; best_f1: at the best threshold there is. per_group: the average precision within each group
-    that has a defect. Images that failed do not count.
-    """
-
-    average_precision: float
-    chance: float
-    auroc: float | None
-    aupro: float | None
-    f1: float
-    best_f1: float
-    per_group: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Scorecard:
-    """How good masks are, with what must stand beside it.
-
-    score: 1,000,000 x the metric, or -1 when the answer lacks images (`missing`); then there are no figures.
-    verdicts: every image, or every object where images have one, as good or bad. per_group: the metric within each
-    group, where groups are known; group_mean: the mean of those. ranking: of the probability maps, where they were
-    kept and anything is defect. excluded: images left out, with the reason. failures: images that were not inspected,
-    with the reason. unlabelled: images without truth, not scored. without_references, wrong_references: the same
-    figures for a run without references, and for one with those of other groups, where there is one.
-    """
-
-    metric: str
-    layout: str
-    score: float
-    overall: Figures | None
-    per_level: dict[str, Figures]
-    per_head: dict[str, Figures]
-    verdicts: ClassificationReport | None
-    group_mean: float | None
-    per_group: dict[str, float]
-    missing: tuple[str, ...]
-    excluded: dict[str, str]
-    failures: dict[str, str]
-    unlabelled: int
-    per_image: tuple[ImageScore, ...]
-    ranking: PixelRanking | None = None
-    without_references: Scorecard | None = None
-    wrong_references: Scorecard | None = None
-
-    @property
-    def judges_verdicts(self) -> bool:
-        """Whether the metric asks for verdicts, not for pixels."""
-        return METRICS[self.metric].merges
-
-    @property
-    def judges_objects(self) -> bool:
-        """Whether the units are objects of several images."""
-        return self.judges_verdicts and any(row.object_id is not None for row in self.per_image)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dictionaries, lists, texts and numbers."""
-        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return found
-
-    def to_json(self) -> str:
-        """Everything as JSON text."""
-        return json.dumps(self.to_dict(), indent=1) + "\n"
-
-    def table(self) -> list[tuple[str, ...]]:
-        """Rows of text to print, the heading first: overall, levels, heads, without and with wrong references."""
-        unit, score = "objects" if self.judges_objects else "images", "macro-F1" if self.judges_verdicts else "mean"
-        rows = [("", unit, score, "95 % interval", "all clean", "dirty mean", "dirty at 0", "clean marked")]
-        named = {"overall": self.overall}
-        named |= {f"level {level}": figures for level, figures in self.per_level.items()}
-        named |= {f"head {head}": f for head, f in self.per_head.items()} if len(self.per_head) > 1 else {}
-        named |= {name: card.overall for name, card in self._runs().items() if name}
-        return rows + [_row(name, figures) for name, figures in named.items() if figures is not None]
-
-    def group_table(self) -> list[tuple[str, ...]]:
-        """Rows of text to print, the heading first: each group under every run, its mean and average precision."""
-        runs = self._runs()
-        kinds = ["mean"] + ["average precision"] * any(card.ranking for card in runs.values())
-        heading = ["", *(" ".join(filter(None, (kind, name))) for name in runs for kind in kinds)]
-        rows = [tuple(heading)]
-        for group in self.per_group:
-            cells = [group]
-            for card in runs.values():
-                cells.append(f"{card.per_group[group]:.4f}")
-                if len(kinds) > 1:
-                    precision = card.ranking.per_group.get(group) if card.ranking else None
-                    cells.append("-" if precision is None else f"{precision:.4f}")
-            rows.append(tuple(cells))
-        return rows
-
-    def _runs(self) -> dict[str, Scorecard]:
-        runs = {"": self, "without references": self.without_references, "wrong references": self.wrong_references}
-        return {name: card for name, card in runs.items() if card is not None}
+__all__ = ["score", "score_path"]
 
 
 def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: int = 2000) -> Scorecard:
@@ -252,16 +95,17 @@ def score(
     overall, per_group = table.figures(per_image), table.per_group()
     if maps is None and isinstance(predicted, Predictions):
         maps = maps_of(predicted, dataset)
+    inspected = [s for s in scored if s.id not in failures]
     return Scorecard(
         score=1e6 * overall.score_mean,
         overall=overall,
-        per_level={level: table.figures(table.where(level=level)) for level in _sorted({r.level for r in per_image})},
+        per_level={level: table.figures(table.where(level=level)) for level in in_order({r.level for r in per_image})},
         per_head={head: table.figures(table.where(head=head)) for head in dataset.heads if table.where(head=head)},
         verdicts=table.verdicts(),
         group_mean=float(np.mean(list(per_group.values()))) if per_group else None,
         per_group=per_group,
         per_image=per_image,
-        ranking=_ranking([s for s in scored if s.id not in failures], dataset, maps, per_image),
+        ranking=None if maps is None else rank_maps(inspected, dataset, maps, per_image),
         **common,
     )
 
@@ -290,53 +134,6 @@ def _count(sample: Sample, dataset: Dataset, masks: Masks, metric: Metric) -> li
         value = float(metric.per_image(tp, area, wanted))
         rows.append(ImageScore(sample.id, head, *where, tp, area, wanted, value))
     return rows
-
-
-def _ranking(
-    scored: Sequence[Sample], dataset: Dataset, maps: Maps | None, rows: Sequence[ImageScore]
-) -> PixelRanking | None:
-    """The figures of the maps; None without maps or defects."""
-    if maps is None:
-        return None
-    heads, groups = dataset.heads, _sorted({s.group for s in scored})
-    total = np.zeros((len(heads), 3, _LEVELS))
-    per_group = {}
-    for group in [*groups, *({None} & {s.group for s in scored})]:
-        counts = np.zeros_like(total)
-        for sample in (s for s in scored if s.group == group):
-            shape = image_size(sample.image)
-            usable = datasets.read_ignore(sample, shape)
-            usable = np.ones(shape, bool) if usable is None else ~usable
-            for head, truth in datasets.read_truth(dataset, sample, shape).items():
-                levels = np.rint(maps(sample.id, head) * np.float32(_LEVELS - 1)).astype(np.int64)
-                counts[heads.index(head)] += count_levels(levels, truth >= DEFECT, usable, size=_LEVELS)
-        total += counts
-        if group is not None and counts[:, 0].any():
-            per_group[group] = _of_heads(average_precision, counts[:, :2])
-    if not total[:, 0].any():
-        return None
-    pixels, sums = total[:, :2], total.sum(axis=2, keepdims=True)
-    mixed = bool((sums[sums[:, 0, 0] > 0, 1] > 0).all())
-    return PixelRanking(
-        average_precision=_of_heads(average_precision, pixels),
-        chance=_of_heads(average_precision, sums[:, :2]),
-        auroc=_of_heads(auroc, pixels) if mixed else None,
-        aupro=_of_heads(aupro, total[:, [2, 1]]) if mixed else None,
-        f1=float(np.mean([_pooled_f1(rows, head) for head, pair in zip(heads, pixels, strict=True) if pair[0].any()])),
-        best_f1=_of_heads(best_f1, pixels),
-        per_group=per_group,
-    )
-
-
-def _pooled_f1(rows: Sequence[ImageScore], head: str) -> float:
-    """The F1 of the pixels of all images together; those that failed do not count."""
-    counts = np.array([(r.tp, r.predicted, r.actual) for r in rows if r.head == head and r.actual is not None])
-    return float(pixel_f1(*counts.sum(axis=0)))
-
-
-def _of_heads(figure: Callable[[ArrayLike, ArrayLike], float], counts: NDArray[np.float64]) -> float:
-    """The mean of a figure over the heads with defects. counts: (heads, 2, levels)."""
-    return float(np.mean([figure(*pair) for pair in counts if pair[0].any()]))
 
 
 def _failed(sample: Sample, dataset: Dataset) -> list[ImageScore]:
@@ -386,7 +183,7 @@ class _Table:
         )
 
     def per_group(self) -> dict[str, float]:
-        parts: dict[str, list[ImageScore]] = {group: [] for group in _sorted({r.group for r in self.rows})}
+        parts: dict[str, list[ImageScore]] = {group: [] for group in in_order({r.group for r in self.rows})}
         for row in self.rows:
             if row.group is not None:
                 parts[row.group].append(row)
@@ -426,25 +223,3 @@ def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, in
         own = unit_name(row.id, row.object_id)
         groups.setdefault(name, ("group", row.group) if row.group is not None else own)
     return _Units(np.where(labelled, counts, np.nan), tuple(groups.values()))
-
-
-def _sorted(names: set[str | None]) -> list[str]:
-    return sorted((name for name in names if name is not None), key=lambda name: (len(name), name))
-
-
-def _row(name: str, figures: Figures) -> tuple[str, ...]:
-    low, high = figures.interval
-
-    def text(value: float | None, form: str) -> str:
-        return "-" if value is None else format(value, form)
-
-    return (
-        name,
-        str(figures.images),
-        f"{figures.score_mean:.4f}",
-        f"{low:.4f} to {high:.4f}",
-        text(figures.all_clean, ".4f"),
-        text(figures.dirty_mean, ".4f"),
-        text(figures.dirty_at_zero, ".1%"),
-        text(figures.clean_marked, ".1%"),
-    )

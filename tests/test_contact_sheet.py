@@ -34,7 +34,8 @@ def row(dtype=np.uint8, reference=True, colour=True):
 
 def test_hits_false_and_missed_pixels_have_their_colours():
     sheet = draw_sheet([row()])
-    last = sheet[:, -sheet.shape[1] // 4 :].reshape(-1, 3).astype(int)
+    rows, cols = sheet.shape[:2]
+    last = sheet[rows // 4 :, -cols // 4 :].reshape(-1, 3).astype(int)  # below the legend
     for colour in (HIT, FALSE, MISSED):
         assert (np.abs(last - colour).sum(axis=1) < 30).any(), colour
 

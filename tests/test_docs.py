@@ -112,6 +112,26 @@ def test_named_rows_and_deep_values_of_a_benchmark_are_kept():
     assert deep == ["### ours", "- method: ours", "#### levels", "|  | mean |", "| --- | --- |", "| 1 | 1 / 2 |"]
 
 
+def test_a_benchmark_of_few_plain_values_takes_one_line_and_a_long_table_none():
+    render = hook("benchmarks")["render"]
+    sections = {"sections": {"trees": {"machine": {"cores": 2}, "rows": [{"name": "ours", "facts": {"gap": 0.5}}]}}}
+    lines = [line for line in render(sections, level=3) if line]
+    table = ["| name | facts |", "| --- | --- |", "| ours | gap 0.5 |"]
+    assert lines == ["### trees", "- machine: cores 2", *table]
+    assert list(render([{"id": k} for k in range(100)], level=3)) == ["100 rows, in the file alone.", ""]
+
+
+def test_every_figure_at_a_glance_has_its_command():
+    found = hook("figures")
+    heading, _, *rows = [line.strip("| ").split(" | ") for line in found["lines"](found["FOLDER"])]
+    assert heading == ["measured", "figure", "by"]
+    assert len(rows) > 8
+    for _, figure, command in rows:
+        assert re.search(r"\d", figure)
+        name, *options = shlex.split(command.strip("`"))
+        assert name in ("bash", "python") and (ROOT / options[0]).is_file()
+
+
 def test_headings_of_the_pages_go_down_one_step_at_a_time():
     for path in PAGES:
         text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)

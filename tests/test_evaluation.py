@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_contest import SHAPE, draw_contest, mask_of
 
-from pixelgbm import evaluation, images
+from pixelgbm import evaluation, images, scorecard
 from pixelgbm.datasets import open_dataset
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.evaluation import score_path
@@ -354,4 +354,5 @@ def test_what_is_not_there_is_one_line(dataset, tmp_path):
 
 
 def test_public_names_are_sorted():
-    assert evaluation.__all__ == sorted(evaluation.__all__)
+    for module in (evaluation, scorecard):
+        assert module.__all__ == sorted(module.__all__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pytest
 
 from features import EVIDENCE, FeatureSpec
 from pixelgbm import training
+from pixelgbm.ablation import Ablation, Variation
 from pixelgbm.errors import ConfigError, DatasetError
 from pixelgbm.explanation.gain import column_gains, family_gains
-from pixelgbm.explanation.leaving_out import LeftOut, Worth, family_ms, leave_out, read_ablation, worth_of
+from pixelgbm.explanation.leaving_out import LeftOut, Worth, family_ms, family_worths, leave_out, worth_of
 from pixelgbm.explanation.permutation import permutation_drops
 from pixelgbm.model import Model
 from pixelgbm.records import Dataset
@@ -130,22 +130,16 @@ def test_a_metric_of_objects_is_refused_before_anything_is_grown(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_ablation_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "ablation.json"
+def test_families_of_an_ablation_have_their_worth() -> None:
+    def row(name: str, change: tuple[float, float, float] | None) -> Variation:
+        return Variation(name, 0.5, (0.4, 0.6), change, None, None, 60.0)
+
     rows = [
-        {"variation": "everything"},
-        {"variation": "without the gabor family", "change": [-0.01, -0.02, 0.005]},
-        {"variation": "no pasted defects", "change": [-0.03, -0.05, -0.01]},
+        row("everything", None),
+        row("without the gabor family", (-0.01, -0.02, 0.005)),
+        row("no pasted defects", (-0.03, -0.05, -0.01)),
     ]
-    path.write_text(json.dumps({"ablations": rows, "curve": []}))
-    assert read_ablation(path) == {"gabor": Worth(-0.01, (-0.02, 0.005))}
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"ablations": [1]}', '{"ablations": [{"variation": 3}]}'])
-def test_what_is_no_ablation_file_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.json").write_text(text)
-    with pytest.raises(DatasetError, match=r"a\.json: not an ablation\.json"):
-        read_ablation(tmp_path / "a.json")
+    assert family_worths(Ablation(tuple(rows), ())) == {"gabor": Worth(-0.01, (-0.02, 0.005))}
 
 
 def test_worth_draws_whole_groups_and_knows_what_is_not_labelled() -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -62,20 +63,43 @@ def test_wrong_usage_is_one_line_and_exit_2(capsys, arguments):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_arguments_there_is_an_overview(capsys):
-    assert door.run([]) == 0
+def test_help_lists_every_command(capsys):
+    assert door.run(["--help"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("Usage: pixelgbm")
     assert all(name in out for name in door.COMMANDS)
 
 
+def test_without_arguments_there_is_an_overview(capsys):
+    assert door.run([]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (door.OVERVIEW, "")
+    assert out.count("\n") < 20
+
+
+def test_commands_of_the_overview_are_understood():
+    lines = [line.strip().partition("   ")[0] for line in door.OVERVIEW.splitlines() if line.startswith("  pixelgbm ")]
+    examples = [shlex.split(line)[1:] for line in lines if "--help" not in line]
+    assert len(examples) == 5
+    top = click.Context(door.group, info_name="pixelgbm")
+    for name, *arguments in examples:
+        command = door.group.get_command(top, name)
+        command.make_context(name, arguments, parent=top)
+
+
 @pytest.mark.parametrize("name", door.COMMANDS)
 def test_every_command_has_help_with_an_example(capsys, name):
     assert door.run([name, "--help"]) == 0
     text = capsys.readouterr().out
-    assert "Example:" in text
+    assert "Example" in text
     assert f"pixelgbm {name} " in text
+
+
+@pytest.mark.parametrize("name", [name for name in door.COMMANDS if name != "completion"])
+def test_every_command_with_a_result_can_be_quiet_and_write_json(capsys, name):
+    assert door.run([name, "--help"]) == 0
+    text = capsys.readouterr().out
     assert "--quiet" in text
     assert "--json" in text
 

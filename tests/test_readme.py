@@ -1,4 +1,5 @@
 import re
+import runpy
 from pathlib import Path
 
 from features import FAMILIES
@@ -6,6 +7,11 @@ from pixelgbm.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def figure_table() -> str:
+    hook = runpy.run_path(str(ROOT / "docs" / "hooks" / "figures.py"))
+    return "\n".join(hook["lines"](hook["FOLDER"]))
 
 
 def family_table() -> str:
@@ -16,13 +22,16 @@ def family_table() -> str:
     return "\n".join(lines)
 
 
-def with_family_table(text: str) -> str:
-    place = re.compile(r"(<!-- families: .*? -->\n).*(\n<!-- /families -->)", re.DOTALL)
-    return place.sub(lambda found: found.group(1) + family_table() + found.group(2), text)
+def with_tables(text: str) -> str:
+    for name, table in (("figures", figure_table()), ("families", family_table())):
+        place = re.compile(rf"(<!-- {name}: .*? -->\n).*(\n<!-- /{name} -->)", re.DOTALL)
+        text = place.sub(lambda found, table=table: found.group(1) + table + found.group(2), text)
+    return text
 
 
-def test_readme_shows_the_table_of_families():
-    assert with_family_table(README) == README, "python tests/test_readme.py writes it anew"
+def test_readme_shows_the_tables():
+    assert with_tables(README) == README, "python -m tests.test_readme writes it anew"
+    assert figure_table() in README
     assert family_table() in README
 
 
@@ -45,4 +54,4 @@ def test_readme_names_only_commands_of_run_all_that_exist():
 
 
 if __name__ == "__main__":
-    (ROOT / "README.md").write_text(with_family_table(README), encoding="utf-8")
+    (ROOT / "README.md").write_text(with_tables(README), encoding="utf-8")

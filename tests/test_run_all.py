@@ -103,3 +103,35 @@ def test_a_missing_system_library_is_named(tmp_path):
     done = call(f"export PYTHONPATH='{tmp_path}'; missing_library", tmp_path)
     assert done.returncode == 1
     assert "lightgbm needs the system library libgomp.so.1: install libgomp1 (Debian, Ubuntu)" in done.stderr
+
+
+MAIN_JOB = """
+here=$PWD/checkout; mkdir -p "$here/features" "$here/pixelgbm" "a b/data"; touch "$here/pyproject.toml"
+workers=1
+pixelgbm() {
+  echo "pixelgbm $*"
+  case $1 in
+    check) printf '{"splits": SPLITS, "labelled": SPLITS}' >"$PWD/a b/out/check.json" ;;
+    predict) printf '{"answer": false}' >"$PWD/a b/out/predict.json" ;;
+  esac
+}
+begin_steps 7 "$PWD/a b/out/.stamps" inputs
+main_job "$PWD/a b/data" "$PWD/a b/out"
+"""
+
+
+def test_the_main_job_ends_with_a_score_and_a_report(tmp_path):
+    (tmp_path / "a b" / "data" / "truth").mkdir(parents=True)
+    done = call(MAIN_JOB.replace("SPLITS", '["train", "test"]'), tmp_path)
+    assert done.returncode == 0, done.stderr
+    commands = [line.split() for line in done.stdout.splitlines() if line.startswith("pixelgbm ")]
+    assert [words[1] for words in commands] == ["check", "train", "tune", "predict", "score", "report"]
+    assert [words[1] for words in commands if "--truth" in words] == ["check", "score", "report"]
+    assert f"{tmp_path}/a b/out/report/report.html" in done.stdout
+
+
+def test_without_a_labelled_split_beside_train_nothing_is_scored_or_reported(tmp_path):
+    done = call(MAIN_JOB.replace("SPLITS", '["train"]'), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to score or report" in done.stdout
+    assert "pixelgbm score" not in done.stdout and "pixelgbm report" not in done.stdout

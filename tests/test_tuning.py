@@ -1,12 +1,8 @@
-"""Laws of pixelgbm.tuning: what it promises on tables is what prediction does, and a stopped study loses nothing."""
+"""Laws of pixelgbm.tuning: what it promises on tables is what prediction does, and no rule gets worse."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,89 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelgbm.decision import DEFAULT_RULE, Rule, decide, decide_parts
-from pixelgbm.errors import ConfigError, ModelError, OutputError
-from pixelgbm.mapstore import Tables, maps_folder, write_store
-from pixelgbm.metrics import METRICS
-from pixelgbm.model import read_model, write_model
-from pixelgbm.regions import GRID, LOW_GRID, candidate_mask, measure, parents, truth_counts
-from pixelgbm.tuning import Outcome, tune, tune_model
+from pixelgbm.errors import ConfigError
+from pixelgbm.mapstore import Tables
+from pixelgbm.regions import GRID, LOW_GRID
+from pixelgbm.tuning import Outcome, tune
 from pixelgbm.tuning.objective import judge, split_points
-from tests.test_model import make_model
-
-F1, VERDICT = METRICS["macro-f1"], METRICS["verdict-f1"]
-
-
-def scores_of(labels: np.ndarray, seed: int) -> np.ndarray:
-    return np.random.default_rng([seed, len(labels)]).random(len(labels))
-
-
-@cache
-def drawn(images: int = 6) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """(byte map, truth) of small images; every third one is clean."""
-    pairs = []
-    for k in range(images):
-        rng = np.random.default_rng(k)
-        truth = np.zeros((24, 32), dtype=bool)
-        if k % 3:
-            truth[5:11, 6 : 12 + k] = True
-            truth[7:9, 8:10] = False
-        noise = rng.integers(0, 150, truth.shape)
-        pairs.append((np.where(truth, 255 - noise // 2, noise).astype(np.uint8), truth))
-    return tuple(pairs)
-
-
-@cache
-def drawn_tables(images: int = 6) -> Tables:
-    """The tables of `drawn` at every grid point, with scores that decide and prediction could recompute."""
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("image", "grid", "region", "parent", "area", "filled_area", "tp", "filled_tp", "score")
-    }
-    for number, (levels, truth) in enumerate(drawn(images)):
-        below = None
-        for place, (low, operation) in enumerate(GRID):
-            table = measure_map(levels, low, operation)
-            parent = np.full(len(table), -1)
-            if operation == "none":
-                parent, below = (parent if below is None else parents(table, below)), table
-            columns["parent"].append(parent)
-            tp, filled_tp = truth_counts(table, truth)
-            columns["image"].append(np.full(len(table), number))
-            columns["grid"].append(np.full(len(table), place))
-            columns["region"].append(np.arange(len(table)))
-            for name, values in (("area", table.area), ("filled_area", table.filled_area)):
-                columns[name].append(values)
-            columns["tp"].append(tp)
-            columns["filled_tp"].append(filled_tp)
-            columns["score"].append(table.mean_probability)
-    size = {"rows": np.full(images, 24), "cols": np.full(images, 32)}
-    return Tables(
-        ids=tuple(f"i{k}" for k in range(images)),
-        split=("train",) * images,
-        object=np.arange(images),
-        actual=np.array([truth.sum() for _, truth in drawn(images)]),
-        **size,
-        **{name: np.concatenate(parts) for name, parts in columns.items()},
-    )
-
-
-def measure_map(levels: np.ndarray, low: int, operation: str) -> Any:
-    mask = candidate_mask(levels, low=low, operation=operation)
-    return measure(levels, mask, np.zeros((0, *levels.shape), dtype=np.uint8), {}, column_names=())
-
-
-def keep_images(tables: Tables, keep: np.ndarray) -> Tables:
-    """The tables of only those images."""
-    rows = keep[tables.image]
-    renumber = np.cumsum(keep) - 1
-    per_region = ("grid", "region", "parent", "area", "filled_area", "tp", "filled_tp", "score")
-    return Tables(
-        ids=tuple(np.array(tables.ids)[keep]),
-        split=tuple(np.array(tables.split)[keep]),
-        object=np.unique(tables.object[keep], return_inverse=True)[1],
-        **{name: getattr(tables, name)[keep] for name in ("actual", "rows", "cols")},
-        image=renumber[tables.image[rows]],
-        **{name: getattr(tables, name)[rows] for name in per_region},
-    )
+from tests.small_tables import F1, VERDICT, drawn, drawn_tables, keep_images, measure_map
 
 
 @settings(max_examples=40, deadline=None)
@@ -283,66 +202,6 @@ def test_the_gate_is_kept_only_where_it_pays() -> None:
     assert tune(keep_images(tables, dirty), F1, trials=100).rule.gate is None
 
 
-class Stop(Exception):
-    """Stands for Ctrl-C at a given trial."""
-
-
-def stop_at(trial: int) -> Any:
-    def progress(done: int, total: int, label: str) -> None:
-        assert label == "tuning rule"
-        if done == trial:
-            raise Stop
-
-    return progress
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_a_stopped_study_ends_like_an_uninterrupted_one(tmp_path: Path, kind: str) -> None:
-    storage = f"sqlite:///{tmp_path / 'study.db'}" if kind == "sqlite" else str(tmp_path / "study.journal")
-    with pytest.raises(Stop):
-        tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(9))
-    with pytest.raises(Stop):
-        tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(63))
-    resumed = tune(drawn_tables(), F1, trials=70, storage=storage, seed=5)
-    assert resumed == tune(drawn_tables(), F1, trials=70, seed=5)
-    assert resumed.trials == 70
-    assert tune(drawn_tables(), F1, trials=70, storage=storage, seed=5, progress=stop_at(71)) == resumed
-    other = tune(drawn_tables(), F1, trials=2, storage=storage, seed=6)
-    assert other.trials == 2
-
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[2])
-from tests.test_tuning import F1, drawn_tables
-from pixelgbm.tuning import tune
-
-def progress(done, total, label):
-    if done == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-tune(drawn_tables(), F1, trials=24, storage=sys.argv[1], progress=progress)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_a_killed_study_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    root = str(Path(__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", KILLED, storage, root], capture_output=True, text=True)
-    assert done.returncode == -9, done.stderr
-    counted: list[int] = []
-    resumed = tune(
-        drawn_tables(), F1, trials=24, storage=storage, progress=lambda done, total, label: counted.append(done)
-    )
-    assert counted == list(range(8, 25))
-    assert resumed == tune(drawn_tables(), F1, trials=24)
-
-
-def test_time_out_ends_with_what_there_is() -> None:
-    assert tune(drawn_tables(), F1, trials=500, timeout_s=0.0).trials == 1
-
-
 def test_the_test_split_is_refused() -> None:
     tables = drawn_tables()
     split = (*tables.split[:-1], "Test")
@@ -356,72 +215,3 @@ def test_nothing_to_tune_on_is_refused() -> None:
         tune(keep_images(tables, np.zeros(len(tables.ids), dtype=bool)), F1, trials=1)
     with pytest.raises(ConfigError, match="at least 1"):
         tune(tables, F1, trials=0)
-
-
-@pytest.mark.parametrize("storage", ["sqlite:////no/such/folder/study.db", "nonsense://x", "/no/such/folder/a.journal"])
-def test_a_storage_that_cannot_be_opened_is_one_line(storage: str) -> None:
-    with pytest.raises(OutputError, match="the study cannot be kept there") as caught:
-        tune(drawn_tables(), F1, trials=1, storage=storage)
-    assert "\n" not in str(caught.value)
-
-
-def make_store(folder: Path, digest: str, heads: tuple[str, ...]) -> None:
-    with write_store(maps_folder(folder)) as writer:
-        for head in heads:
-            writer.tables(head, drawn_tables())
-        writer.finish(digest=digest, folds={})
-
-
-def test_tune_model_writes_the_rules_and_nothing_else(tmp_path: Path) -> None:
-    folder, model = tmp_path / "model", make_model()
-    write_model(model, folder)
-    make_store(folder, model.boosters_digest, ("dirt", "rust"))
-    texts = {path.name: path.read_bytes() for path in folder.glob("*.txt")}
-    labels = []
-    results = tune_model(folder, trials=22, progress=lambda done, total, label: labels.append(label))
-    assert set(labels) == {"tuning dirt", "tuning rust"}
-    tuned = read_model(folder)
-    assert {head.name: head.rule for head in tuned.heads} == {name: found.rule for name, found in results.items()}
-    assert {path.name: path.read_bytes() for path in folder.glob("*.txt")} == texts
-    assert tuned.boosters_digest == model.boosters_digest
-    again = tune_model(folder, trials=22)
-    assert read_model(folder).digest == tuned.digest
-    assert {name: found.rule for name, found in again.items()} == {name: found.rule for name, found in results.items()}
-
-
-def test_tune_model_takes_another_metric(tmp_path: Path) -> None:
-    folder, model = tmp_path / "model", make_model()
-    write_model(model, folder)
-    make_store(folder, model.boosters_digest, ("dirt", "rust"))
-    found = tune_model(folder, trials=20, metric="verdict-f1")
-    assert found["dirt"].after.score == 1.0 == found["dirt"].after.dirty_score
-    assert read_model(folder).metric == "macro-f1"
-    tables, rule = drawn_tables(), found["dirt"].rule
-    assert found["dirt"].after == judge(split_points(tables)[rule.low, rule.operation], tables, rule, VERDICT)
-    with pytest.raises(ModelError, match=r"model: metric 'speed'; known: macro-f1, dice, verdict-f1$"):
-        tune_model(folder, trials=2, metric="speed")
-
-
-def test_tune_model_takes_further_images(tmp_path: Path) -> None:
-    folder, model = tmp_path / "model", make_model()
-    write_model(model, folder)
-    make_store(folder, model.boosters_digest, ("dirt", "rust"))
-    dev = replace(drawn_tables(3), split=("dev",) * 3)
-    results = tune_model(folder, trials=2, also={"dirt": dev})
-    assert {name: found.after.clean + found.after.dirty for name, found in results.items()} == {"dirt": 9, "rust": 6}
-    with pytest.raises(ConfigError, match="never tuned on"):
-        tune_model(folder, trials=2, also={"dirt": replace(dev, split=("test",) * 3)})
-
-
-def test_missing_or_foreign_maps_are_refused_and_the_model_stays(tmp_path: Path) -> None:
-    folder, model = tmp_path / "model", make_model()
-    write_model(model, folder)
-    with pytest.raises(ModelError, match=r"model\.maps: no out-of-fold maps"):
-        tune_model(folder, trials=2)
-    make_store(folder, "0" * 64, ("dirt", "rust"))
-    with pytest.raises(ModelError, match=r"model\.maps: these maps are of another training"):
-        tune_model(folder, trials=2)
-    make_store(folder, model.boosters_digest, ("dirt",))
-    with pytest.raises(ModelError, match="no head 'rust'"):
-        tune_model(folder, trials=2)
-    assert read_model(folder).digest == model.digest

@@ -19,6 +19,7 @@ from pixelgbm.datasets import Answer
 from pixelgbm.errors import ConfigError
 from pixelgbm.predictions import Predictions, is_predictions, read_predictions
 from pixelgbm.records import Dataset
+from pixelgbm.scorecard import Scorecard
 
 __all__ = ["Effort", "all_clean", "our_predictions", "ours_method", "peer_method", "run_peer"]
 
@@ -140,7 +141,7 @@ def our_predictions(folders: Sequence[Path]) -> dict[str, Predictions]:
     return found
 
 
-def _card(path: Path, read: Read, plan: Plan, scored: Dataset, draws: Draws) -> evaluation.Scorecard:
+def _card(path: Path, read: Read, plan: Plan, scored: Dataset, draws: Draws) -> Scorecard:
     ids = frozenset(sample.id for sample in scored.samples)
     answer = Answer(path, plan.dataset.layout, ids, read)
     return evaluation.score(answer, scored, seed=draws.seed, resamples=draws.resamples)

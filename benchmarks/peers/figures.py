@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Figures, Scorecard
 from pixelgbm.metrics import METRICS
+from pixelgbm.scorecard import Figures, Scorecard
 
 __all__ = ["Draws", "Method", "paired_interval", "row_of", "table_of"]
 

@@ -11,6 +11,18 @@ from typing import Any
 PLACE = "<!-- benchmarks -->"
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
+WITHOUT_SCRIPT: Mapping[str, str] = {
+    "demo.json": "What `pixelgbm score --json` says of the test split of the demo.\n\n"
+    "    bash run_all.sh && cp demo/score.json benchmarks/demo.json",
+}
+"""What is said of a file that no script beside it writes."""
+
+STRUCTURE = ("rows", "sections")
+"""Keys that only hold what follows: they get no heading."""
+
+LONG = 60
+"""Rows of a table beyond which it is named and not shown."""
+
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this for every page; only the one with the place is changed."""
@@ -28,12 +40,14 @@ def _said(path: Path) -> Sequence[str]:
     """What the script beside a JSON file says of itself: accuracy.py writes accuracy-dev.json too."""
     script = path.with_name(f"{path.stem.partition('-')[0]}.py")
     text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) if script.is_file() else None
-    return (text or f"Written to {path.name}.").splitlines()
+    return (text or WITHOUT_SCRIPT.get(path.name, f"Written to {path.name}.")).splitlines()
 
 
 def render(value: Any, *, level: int) -> Iterator[str]:
     """Markdown of any JSON value: rows as a table, plain facts as a list, the rest under headings of their own."""
-    if _is_rows(value):
+    if _is_rows(value) and len(value) > LONG:
+        yield from (f"{len(value)} rows, in the file alone.", "")
+    elif _is_rows(value):
         yield from _table(_rows(value))
     elif isinstance(value, Mapping):
         plain = {key: found for key, found in value.items() if not _is_deep(found)}
@@ -48,8 +62,9 @@ def render(value: Any, *, level: int) -> Iterator[str]:
 
 def _sections(parts: Mapping[str, Any], level: int) -> Iterator[str]:
     for key, found in parts.items():
-        yield from (f"{'#' * min(level, 6)} {_name(key)}", "")
-        yield from render(found, level=level + 1)
+        headed = key not in STRUCTURE
+        yield from (f"{'#' * min(level, 6)} {_name(key)}", "") if headed else ()
+        yield from render(found, level=level + headed)
 
 
 def _title(item: Any, number: int) -> str:
@@ -59,15 +74,20 @@ def _title(item: Any, number: int) -> str:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether a value holds mappings, so that it does not fit into a cell."""
-    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value))
+    """Whether a value holds mappings of more than plain values, or several, so that it does not fit into a cell."""
+    if isinstance(value, Mapping):
+        return any(isinstance(item, Mapping | list) for item in value.values())
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
 def _is_rows(value: Any) -> bool:
-    """Whether a value is a table: a list of flat mappings, or named ones."""
+    """Whether a value is a table: a list of mappings without deep values, or named ones of plain values."""
     items = list(value.values()) if isinstance(value, Mapping) else value
     is_list = isinstance(items, list) and bool(items) and all(isinstance(item, Mapping) for item in items)
-    return is_list and not any(_is_deep(cell) for item in items for cell in item.values())
+    if not is_list:
+        return False
+    cells = [cell for item in items for cell in item.values()]
+    return not any(_is_deep(cell) or (isinstance(cell, Mapping) and value is not items) for cell in cells)
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
@@ -96,7 +116,9 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:.4g}"
     if isinstance(value, list):
         return " / ".join(_cell(item) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_name(key)} {_cell(found)}" for key, found in value.items()) or "-"
     return str(value).replace("|", r"\|")

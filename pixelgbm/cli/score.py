@@ -12,6 +12,7 @@ from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, metric_option
 from pixelgbm.min_size import Measure
 from pixelgbm.predictions import read_predictions
+from pixelgbm.scorecard import PixelRanking, Scorecard
 
 __all__ = ["command", "show_scorecard"]
 
@@ -82,7 +83,7 @@ def command(
         context.exit(1)
 
 
-def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
+def show_scorecard(console: Console, card: Scorecard) -> None:
     """Every figure of a Scorecard, and what was left out of it."""
     if card.excluded:
         console.say(f"excluded, not scored ({len(card.excluded)}): {', '.join(card.excluded)}")
@@ -107,7 +108,7 @@ def show_scorecard(console: Console, card: evaluation.Scorecard) -> None:
         console.say(f"{card.unlabelled} images without truth were not scored")
 
 
-def _ranking(run: str, found: evaluation.PixelRanking) -> str:
+def _ranking(run: str, found: PixelRanking) -> str:
     line = f"pixel average precision{run} {found.average_precision:.4f} (chance {found.chance:.4f})"
     named = (("AUROC", found.auroc), ("AUPRO", found.aupro), ("F1 of all pixels", found.f1))
     figures = (f"{name} {value:.4f}" for name, value in named if value is not None)

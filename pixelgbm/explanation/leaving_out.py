@@ -5,7 +5,6 @@ Unlike shuffling, which asks a finished model, leaving a family out lets the oth
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import datasets
+from pixelgbm.ablation import Ablation
 from pixelgbm.config import RunConfig
 from pixelgbm.errors import ConfigError, DatasetError
 from pixelgbm.inspection import inspect_many
@@ -26,7 +26,7 @@ from pixelgbm.training import known_groups, train
 from pixelgbm.tuning import TRIALS, tune_model
 from pixelgbm.tuning.costs import PairCost, expected_forest
 
-__all__ = ["LeftOut", "Worth", "family_ms", "leave_out", "read_ablation", "worth_of"]
+__all__ = ["LeftOut", "Worth", "family_ms", "family_worths", "leave_out", "worth_of"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -176,18 +176,11 @@ def family_ms(dataset: Dataset, config: RunConfig, families: Iterable[str]) -> d
     return {name: ms(_without(config, name)) - whole for name in families}
 
 
-def read_ablation(path: Path | str) -> dict[str, Worth]:
-    """family -> its worth in an ablation.json that `benchmarks/ablation.py` wrote, for data larger than fit a sitting.
-
-    Raises DatasetError for a file that is not one.
-    """
-    try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))["ablations"]
-        named = {re.fullmatch(r"without the (\w+) family", row["variation"]): row.get("change") for row in rows}
-        return {
-            match[1]: Worth(float(change[0]), (float(change[1]), float(change[2])))
-            for match, change in named.items()
-            if match is not None and change is not None
-        }
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise DatasetError(f"{path}: not an ablation.json as benchmarks/ablation.py writes it: {error!r}") from None
+def family_worths(ablation: Ablation) -> dict[str, Worth]:
+    """family -> its worth in an ablation, for data larger than fit a sitting."""
+    named = {re.fullmatch(r"without the (\w+) family", row.name): row.change for row in ablation.variations}
+    return {
+        match[1]: Worth(change[0], (change[1], change[2]))
+        for match, change in named.items()
+        if match is not None and change is not None
+    }

@@ -70,7 +70,7 @@ class GalleryRow:
     kinds: why it is shown. score: 0..1. truth_area, found_area: px. size: (rows, cols) of the encoded planes, which
     are WebP; None where there is no reference or no map. truth, hit, false, missed: SVG paths in these pixels: around
     the truth, regions found that touch it, regions found that do not, and defects that nothing found touches.
-    strip: the five panels side by side, JPEG.
+    strip: the panels of the gallery side by side, JPEG.
     """
 
     id: str
@@ -98,6 +98,13 @@ class Gallery:
     kinds: tuple[str, ...]
     levels: tuple[str, ...]
     rows: tuple[GalleryRow, ...]
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """Of "image", "reference", "truth", "found" and "probability" those that some image fills, in this order."""
+        reference = ("reference",) * any(row.reference is not None for row in self.rows)
+        probability = ("probability",) * any(row.probability is not None for row in self.rows)
+        return ("image", *reference, "truth", "found", *probability)
 
 
 Block = Text | Headline | Facts | Table | Picture | Code | Notes | Gallery

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -14,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Figures, Scorecard
 from pixelgbm.report.curves import Calibrated
 from pixelgbm.report.document import Picture
 from pixelgbm.report.sizes import SizeRow, bin_labels
 from pixelgbm.report.surface import Surface
+from pixelgbm.scorecard import Figures, Scorecard
 from pixelgbm.tuning.study import History
 
 __all__ = [
@@ -35,7 +34,12 @@ _INK = "#16191d"
 """Of lines and letters. In the page it becomes the colour of the text around, light or dark."""
 
 _COLOURS = ("#2f7fc1", "#d9730d", "#2a9d78", "#a65fb5", "#8a8f98")
-_MARKS = ("-", "--", "-.", ":", "-")
+_MARKS = ("-", "--")
+
+_WHENCE = ("predictions", "out of fold")
+"""Where curves come from; each keeps its colour when another is missing."""
+
+_PROMISED = (*(f"pixels, {whence}" for whence in _WHENCE), f"regions, {_WHENCE[1]}")
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -59,7 +63,7 @@ _STYLE: Any = {
     "legend.fontsize": 8,
 }
 
-_SIZE = (5.2, 3.3)
+_SIZE = (4.6, 3.0)
 """Inches. Letters stay legible when a phone shows the figure at its full width."""
 
 
@@ -97,19 +101,20 @@ def draw_levels(card: Scorecard) -> Picture:
     def draw(axes: Axes) -> None:
         places = np.arange(len(rows))
         means = [figures.score_mean for figures in rows.values()]
-        axes.bar(
-            places, means, width=0.55, color=_COLOURS[0], yerr=_errors(list(rows.values())), ecolor=_INK, capsize=4
+        axes.barh(
+            places, means, height=0.55, color=_COLOURS[0], xerr=_errors(list(rows.values())), ecolor=_INK, capsize=4
         )
         for place, figures in zip(places, rows.values(), strict=True):
             if figures.all_clean is not None:
                 label = "all-clean answer" if place == 0 else None
-                axes.plot([place - 0.4, place + 0.4], [figures.all_clean] * 2, color=_COLOURS[1], lw=2, label=label)
-        axes.set_xticks(places, [f"{fill(name, 10)}\n{figures.images} images" for name, figures in rows.items()])
-        axes.set(ylabel=f"mean {card.metric}", ylim=(0, 1.02))
+                axes.plot([figures.all_clean] * 2, [place - 0.4, place + 0.4], color=_COLOURS[1], lw=2, label=label)
+        axes.set_yticks(places, [f"{name}\n{figures.images} images" for name, figures in rows.items()])
+        axes.set(xlabel=f"mean {card.metric}", xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6))
         _legend(axes)
-        axes.grid(axis="x", visible=False)
+        axes.grid(axis="y", visible=False)
 
-    return _drawn(draw, f"Mean {card.metric} with its 95 % bootstrap interval over images, per level.")
+    caption = f"Mean {card.metric} with its 95 % bootstrap interval over images."
+    return _drawn(draw, caption, (_SIZE[0], 1.0 + 0.45 * len(rows)))
 
 
 def _legend(axes: Axes) -> None:
@@ -123,38 +128,49 @@ def _errors(figures: Sequence[Figures]) -> NDArray[np.float64]:
 
 
 def draw_precision_recall(
-    curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]], masks: tuple[float, float] | None
+    curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    masks: tuple[float, float] | None,
+    head: str | None,
 ) -> Picture:
-    """curves: name -> (recall, precision). masks: (recall, precision) of the masks of the predictions."""
+    """curves: "predictions" or "out of fold" -> (recall, precision). masks: that of the masks of the predictions.
+
+    head: whose they are, None when there is but one.
+    """
 
     def draw(axes: Axes) -> None:
-        for place, (name, (recall, precision)) in enumerate(curves.items()):
-            axes.plot(recall, precision, color=_colour(place), ls=_MARKS[place % len(_MARKS)], lw=1.8, label=name)
+        for name, (recall, precision) in curves.items():
+            place = _WHENCE.index(name)
+            axes.plot(recall, precision, color=_colour(place), ls=_MARKS[place], lw=1.8, label=name)
         if masks is not None:
             axes.plot(*masks, "o", ms=8, mfc="none", mec=_INK, mew=1.8, label="masks of the predictions")
         axes.set(xlabel="recall of defect pixels", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
         _legend(axes)
 
-    return _drawn(
-        draw, "Precision over recall of pixels, all images pooled; the ring is what the decision rule made of the maps."
-    )
+    ring = "" if masks is None else "; the ring is what the decision rule made of the maps"
+    return _drawn(draw, _of(head, f"Precision over recall of pixels, all images pooled{ring}."))
+
+
+def _of(head: str | None, caption: str) -> str:
+    """A caption that says whose figure it is, where there are several."""
+    return caption if head is None else f"{head}: {caption[0].lower()}{caption[1:]}"
 
 
 def _colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
 
 
-def draw_calibration(curves: Mapping[str, Calibrated]) -> Picture:
-    """curves: by name."""
+def draw_calibration(curves: Mapping[str, Calibrated], head: str | None) -> Picture:
+    """curves: by the names of `_PROMISED`. head: whose they are, None when there is but one."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls=":", label="as promised")
-        for place, (name, curve) in enumerate(curves.items()):
-            axes.plot(curve.promised, curve.true, "o-", color=_colour(place), ms=4, lw=1.6, label=name)
+        for name, curve in curves.items():
+            colour = _colour(_PROMISED.index(name))
+            axes.plot(curve.promised, curve.true, "o-", color=colour, ms=4, lw=1.6, label=name)
         axes.set(xlabel="promised probability", ylabel="share that is defect", xlim=(0, 1.01), ylim=(0, 1.02))
         _legend(axes)
 
-    return _drawn(draw, "Calibration: above the dotted line too little is promised, below it too much.")
+    return _drawn(draw, _of(head, "Calibration: above the dotted line too little is promised, below it too much."))
 
 
 def draw_size_counts(counts: Mapping[str, NDArray[np.int64]]) -> Picture:
@@ -199,7 +215,9 @@ def draw_surface(surface: Surface, head: str) -> Picture:
         shown = np.maximum(surface.worth, surface.worth.max() - 0.15)
         step = surface.cuts[1] - surface.cuts[0]
         edges = np.append(surface.cuts, surface.cuts[-1] + step) - step / 2
-        mesh = axes.pcolormesh(edges, np.arange(len(surface.lows) + 1) - 0.5, shown, cmap="cividis")
+        mesh = axes.pcolormesh(
+            edges, np.arange(len(surface.lows) + 1) - 0.5, shown, cmap="cividis", edgecolors="face", lw=0.3
+        )
         if surface.rule.low in surface.lows:
             at = (surface.rule.region_cut, surface.lows.index(surface.rule.low))
             axes.plot(*at, "o", ms=10, mfc="none", mec="white", mew=3.5)
@@ -213,7 +231,7 @@ def draw_surface(surface: Surface, head: str) -> Picture:
     caption = (
         "What tuning maximises, out of fold; the ring is the chosen rule. More than 0.15 below the best is one colour."
     )
-    return _drawn(draw, f"{head}: {caption[0].lower()}{caption[1:]}")
+    return _drawn(draw, _of(head, caption))
 
 
 def draw_history(histories: Sequence[History]) -> Picture:

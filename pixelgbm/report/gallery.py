@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import images
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset
 from pixelgbm.report.document import GalleryRow
@@ -28,6 +27,7 @@ from pixelgbm.report.panels import (
     thinned,
     tinted,
 )
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.threads import ordered_map
 
 __all__ = ["KINDS", "MOST_BYTES", "Pick", "pick_images", "read_rows"]
@@ -127,10 +127,11 @@ def read_rows(
     """
     samples = {sample.id: sample for sample in dataset.samples}
     verdicts = predicted.verdicts()
+    references = any(samples[pick.id].reference is not None for pick in picks)
 
     def encode(pick: Pick) -> GalleryRow:
         shown = read_shown(predicted, dataset, samples[pick.id], probability=predicted.has_probabilities)
-        return _row(pick, shown, verdicts[pick.id].flags)
+        return _row(pick, shown, verdicts[pick.id].flags, references=references)
 
     rows: list[GalleryRow] = []
     total = 0
@@ -145,7 +146,7 @@ def read_rows(
     return rows
 
 
-def _row(pick: Pick, shown: Shown, flags: tuple[str, ...]) -> GalleryRow:
+def _row(pick: Pick, shown: Shown, flags: tuple[str, ...], *, references: bool) -> GalleryRow:
     scale = min(1.0, SIDE / max(shown.truth.shape))
     image = resized(shown.image, scale)
     hit, false = _by_touch(shown.found, shown.truth)
@@ -162,7 +163,7 @@ def _row(pick: Pick, shown: Shown, flags: tuple[str, ...]) -> GalleryRow:
         hit=_path(hit, scale),
         false=_path(false, scale),
         missed=_path(missed, scale),
-        strip=_strip(shown, hit, false, missed),
+        strip=_strip(shown, hit, false, missed, references=references),
     )
 
 
@@ -183,19 +184,17 @@ def _path(mask: NDArray[np.bool_], scale: float) -> str:
     return "".join(parts)
 
 
-def _strip(shown: Shown, hit: NDArray[np.bool_], false: NDArray[np.bool_], missed: NDArray[np.bool_]) -> bytes:
-    """The five panels side by side, JPEG; a panel that there is nothing for is grey."""
+def _strip(
+    shown: Shown, hit: NDArray[np.bool_], false: NDArray[np.bool_], missed: NDArray[np.bool_], *, references: bool
+) -> bytes:
+    """The panels side by side, JPEG. references: some image has one; where this one has none, its panel is grey."""
     scale = min(1.0, PANEL / max(shown.truth.shape))
     image = found = resized(shown.image, scale)
     for mask, colour in ((missed, MISSED), (false, FALSE), (hit, HIT)):
         found = tinted(found, thinned(mask, scale), colour)
     reference = None if shown.reference is None else resized(shown.reference, scale)
-    probability = None if shown.probability is None else coloured(resized(shown.probability, scale))
-    panels = [
-        image,
-        placed(reference, image.shape),
-        tinted(image, thinned(shown.truth, scale), HIT),
-        found,
-        placed(probability, image.shape),
-    ]
+    panels = [image, placed(reference, image.shape)] if references else [image]
+    panels += [tinted(image, thinned(shown.truth, scale), HIT), found]
+    if shown.probability is not None:
+        panels.append(coloured(resized(shown.probability, scale)))
     return images.encode_jpeg(beside(panels), quality=80)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -92,8 +93,11 @@ def render_pdf(report: Report) -> bytes:
     flow: list[Flowable] = [_paragraph(report.title, "title"), _paragraph(report.lead, "body")]
     for section in report.sections:
         flow += [CondPageBreak(50 * mm), _rule(), Paragraph(escape(section.title), styles["heading"])]
-        for block in section.blocks:
-            flow += _flow(block)
+        for pictured, blocks in groupby(section.blocks, key=lambda block: isinstance(block, Picture)):
+            if pictured:
+                flow += _pictures([block for block in blocks if isinstance(block, Picture)])
+            else:
+                flow += [drawn for block in blocks for drawn in _flow(block)]
     file = io.BytesIO()
     margins = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), _MARGIN)
     document = SimpleDocTemplate(file, pagesize=A4, title=report.title, invariant=1, **margins)
@@ -169,8 +173,17 @@ def _column_widths(block: TableBlock) -> list[float]:
     return [width * scale for width in wanted]
 
 
-def _picture(block: Picture) -> list[Flowable]:
-    return [KeepTogether([_image(block.png, 108 * mm), _paragraph(block.caption, "small"), Spacer(0, 6)])]
+def _pictures(blocks: Sequence[Picture]) -> list[Flowable]:
+    """Two beside each other."""
+    width, gap = _WIDTH / 2, 6
+    cells = [[_image(block.png, width - gap), _paragraph(block.caption, "small")] for block in blocks]
+    cells += [[]] * (len(cells) % 2)
+    style = TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), gap), *_flush()])
+    return [Table(list(zip(cells[::2], cells[1::2], strict=True)), colWidths=[width] * 2, style=style, hAlign="LEFT")]
+
+
+def _flush() -> list[tuple[Any, ...]]:
+    return [("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 2)]
 
 
 def _image(data: bytes, width: float) -> Image:
@@ -185,8 +198,7 @@ def _code(block: Code) -> list[Flowable]:
 
 
 def _gallery(block: Gallery) -> list[Flowable]:
-    panels = "image | reference | truth | found | probability"
-    return [_paragraph(panels, "small"), *(KeepTogether(_gallery_row(row)) for row in block.rows)]
+    return [_paragraph(" | ".join(block.panels), "small"), *(KeepTogether(_gallery_row(row)) for row in block.rows)]
 
 
 def _gallery_row(row: GalleryRow) -> list[Flowable]:
@@ -252,7 +264,6 @@ _DRAW: Mapping[type, Callable[[Any], list[Flowable]]] = {
     Headline: _headline,
     Facts: _facts,
     TableBlock: _table,
-    Picture: _picture,
     Code: _code,
     Notes: _notes,
     Gallery: _gallery,

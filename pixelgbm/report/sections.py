@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.model import Model
 from pixelgbm.report import drawing
 from pixelgbm.report.curves import Calibrated, calibration, precision_recall
-from pixelgbm.report.document import Block, Code, Facts, Gallery, GalleryRow, Headline, Section, Table, Text
+from pixelgbm.report.document import (
+    Block,
+    Code,
+    Facts,
+    Gallery,
+    GalleryRow,
+    Headline,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
 from pixelgbm.report.gallery import EACH, KINDS, Pick
 from pixelgbm.report.sizes import size_counts, size_rows
 from pixelgbm.report.surface import Surface
 from pixelgbm.report.survey import Seen, pooled
 from pixelgbm.report.timing import REPEATS, Timing
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.tuning.objective import FALSE_ALARM_COST, JITTERS
 from pixelgbm.tuning.study import History
 
@@ -101,7 +112,7 @@ def data_section(model: Model, trained: Sequence[Seen], scored: Sequence[Seen], 
 def _count_rows(name: str, seen: Sequence[Seen]) -> list[tuple[str, ...]]:
     """One row for all, and one for each level and head where there are several."""
     levels = sorted({item.sample.level for item in seen if item.sample.level}, key=lambda level: (len(level), level))
-    heads = list(dict.fromkeys(item.head for item in seen))
+    heads = sorted({item.head for item in seen})
     rows = [_count_row(name, seen)] if len(heads) == 1 else []
     for head in heads:
         of_head = [item for item in seen if item.head == head]
@@ -129,13 +140,7 @@ def pixels_section(
 
     regions: head -> what its regions promise, out of fold.
     """
-    heads = list(dict.fromkeys(item.head for item in (*scored, *trained)))
-    kept: dict[str, NDArray[np.int64]] = {}
-    for name, seen in (("predictions", scored), ("out of fold", trained)):
-        for head in heads:
-            counts = pooled(seen, head)
-            if counts is not None:
-                kept[name if len(heads) == 1 else f"{name}, {head}"] = counts
+    heads = sorted({item.head for item in (*scored, *trained)})
     blocks: list[Block] = []
     runs = {"": card, " without references": card.without_references}
     for name, run in runs.items():
@@ -145,14 +150,32 @@ def pixels_section(
             blocks.append(Text(line))
     if not any(item.counts is not None for item in scored):
         blocks.append(Text("The predictions hold no probabilities: predict with --probabilities keeps them."))
+    pictures: list[Picture] = []
+    for head in heads:
+        counted = {name: pooled(seen, head) for name, seen in (("predictions", scored), ("out of fold", trained))}
+        kept = {name: counts for name, counts in counted.items() if counts is not None}
+        said = head if len(heads) > 1 else None
+        believed = [curve for name, curve in regions.items() if said in (None, name)]
+        pictures += _pixel_pictures(kept, believed, _masks(card, said), said)
+    remarks = [Text(_ON_CALIBRATION)] if pictures else []
+    return Section("Pixels: ranking and calibration", (*blocks, *pictures, *remarks))
+
+
+def _pixel_pictures(
+    kept: Mapping[str, NDArray[np.int64]],
+    believed: Sequence[Calibrated],
+    masks: tuple[float, float] | None,
+    head: str | None,
+) -> Iterator[Picture]:
+    """The curves of one head. believed: of its regions, at most one."""
     if kept:
-        blocks.append(drawing.draw_precision_recall({n: precision_recall(c) for n, c in kept.items()}, _masks(card)))
+        curves = {name: precision_recall(counts) for name, counts in kept.items()}
+        yield drawing.draw_precision_recall(curves, masks, head)
     promised = {f"pixels, {name}": calibration(counts) for name, counts in kept.items()}
-    promised |= {f"regions, out of fold{'' if len(heads) == 1 else f', {h}'}": curve for h, curve in regions.items()}
+    if believed:
+        promised["regions, out of fold"] = believed[0]
     if promised:
-        blocks.append(drawing.draw_calibration(promised))
-        blocks.append(Text(_ON_CALIBRATION))
-    return Section("Pixels: ranking and calibration", tuple(blocks))
+        yield drawing.draw_calibration(promised, head)
 
 
 _ON_CALIBRATION = (
@@ -162,9 +185,9 @@ _ON_CALIBRATION = (
 )
 
 
-def _masks(card: Scorecard) -> tuple[float, float] | None:
-    """(recall, precision) of all marked pixels, pooled."""
-    known = [row for row in card.per_image if row.actual is not None]
+def _masks(card: Scorecard, head: str | None) -> tuple[float, float] | None:
+    """(recall, precision) of all pixels marked for a head, or for the only one, pooled."""
+    known = [row for row in card.per_image if row.actual is not None and head in (None, row.head)]
     tp, marked, actual = (sum(getattr(row, name) or 0 for row in known) for name in ("tp", "predicted", "actual"))
     return (tp / actual, tp / marked) if actual and marked else None
 

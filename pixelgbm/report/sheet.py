@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import Scorecard
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, read_shown, tinted
+from pixelgbm.scorecard import Scorecard
 
 __all__ = ["SheetRow", "contact_sheet", "draw_sheet", "telling_ids"]
 
@@ -65,11 +66,13 @@ def telling_ids(scores: Mapping[str, float], dirty: Mapping[str, bool], *, count
 def draw_sheet(rows: Sequence[SheetRow]) -> NDArray[np.uint8]:
     """The sheet as (rows, cols, 3) uint8: per image one line of four panels.
 
-    The truth is drawn in green; in the last panel green is found rightly, red is false, blue is missed.
+    The truth is drawn in green; the legend says what the colours of the last panel mean.
     """
     lines = max(len(rows), 1)
     figure = Figure(figsize=(4 * _PANEL_INCHES, lines * (_PANEL_INCHES + 0.25)), dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
+    if rows:
+        _explain(figure)
     axes = figure.subplots(lines, 4, squeeze=False)
     for axis in axes.ravel():
         axis.set_axis_off()
@@ -89,3 +92,10 @@ def draw_sheet(rows: Sequence[SheetRow]) -> NDArray[np.uint8]:
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(pixels[..., :3])
+
+
+def _explain(figure: Figure) -> None:
+    """What the colours of the last panel mean."""
+    meanings = {"found rightly": HIT, "found falsely": FALSE, "missed": MISSED}
+    patches = [Patch(color=f"#{bytes(colour).hex()}", label=name) for name, colour in meanings.items()]
+    figure.legend(handles=patches, loc="outside upper right", ncols=len(patches), fontsize=7, frameon=False)

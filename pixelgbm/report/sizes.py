@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.evaluation import ImageScore
 from pixelgbm.report.survey import Seen
+from pixelgbm.scorecard import ImageScore
 
 __all__ = ["EDGES", "SizeRow", "bin_labels", "size_counts", "size_rows"]
 

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import files
+from pixelgbm.ablation import read_ablation
 from pixelgbm.comparison import Maps, maps_of, masks_of
 from pixelgbm.errors import ModelError, SubmissionError
-from pixelgbm.evaluation import Scorecard, score_path
+from pixelgbm.evaluation import score_path
 from pixelgbm.mapstore import MapStore, maps_folder
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import Predictions, read_predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.report import repeat, sections
-from pixelgbm.report.ablation import read_ablation
+from pixelgbm.report.ablation import ablation_tables
 from pixelgbm.report.curves import region_calibration
 from pixelgbm.report.document import Report, Section
 from pixelgbm.report.gallery import pick_images, read_rows
@@ -32,6 +33,7 @@ from pixelgbm.report.surface import surface_around
 from pixelgbm.report.survey import Seen, survey
 from pixelgbm.report.timing import time_stages
 from pixelgbm.report.trained import Trained, find_trained
+from pixelgbm.scorecard import Scorecard
 from pixelgbm.tuning.study import History, read_histories
 
 __all__ = ["Request", "Written", "write_report"]
@@ -64,7 +66,7 @@ def write_report(
     if model.metric not in METRICS:
         raise ModelError(f"{request.model}: metric {model.metric!r}; known: {', '.join(METRICS)}")
     notes = () if request.notes is None else read_notes(request.notes)
-    ablations = () if request.ablation is None else read_ablation(request.ablation)
+    ablations = () if request.ablation is None else ablation_tables(read_ablation(request.ablation))
     histories = _histories(request)
     card = score_path(request.pred, scored, seed=BOOTSTRAP_SEED, resamples=RESAMPLES)
     if card.overall is None:

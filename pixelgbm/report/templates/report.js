@@ -28,7 +28,10 @@ let buttons = [], place = 0;
 function show(step) {
   place = (place + step + buttons.length) % buttons.length;
   zoom.querySelector("span").textContent = buttons[place].dataset.title;
-  stage.replaceChildren(buttons[place].firstElementChild.cloneNode(true));
+  const picture = buttons[place].firstElementChild.cloneNode(true);
+  const { width, height } = picture.viewBox.baseVal;
+  zoom.style.width = `min(96vw, ${(84 * width) / height}vh + 1.2rem)`; // as much as shows all of it
+  stage.replaceChildren(picture);
 }
 
 document.addEventListener("click", (event) => {
