@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm.evaluation import Figures, Scorecard, units_of
-from pixelgbm.metrics import METRICS, Metric, bootstrap_interval
+from pixelgbm.metrics import METRICS, Metric, bootstrap_interval, pixel_f1
 
 __all__ = ["Draws", "Method", "differences", "paired_interval", "row_of", "table_of"]
 
@@ -83,10 +83,19 @@ def row_of(method: Method, ours: Method | None, draws: Draws) -> dict[str, Any]:
     found: dict[str, Any] = {"method": method.title, "ours": method.ours}
     found |= {"overall": _plain(card.overall), "levels": {n: _plain(f) for n, f in card.per_level.items()}}
     found |= {"heads": {n: _plain(f) for n, f in card.per_head.items()}, "group_mean": card.group_mean}
+    found |= {"pooled": {head: _pooled(card, head) for head in card.per_head}}
+    found |= {"verdicts": {n: asdict(f) for n, f in card.verdicts.classes.items()} if card.verdicts else {}}
     if ours is not None and ours is not method:
         found |= differences(ours.card, card, draws)
     costs = {"fit_cpu_seconds": method.fit_cpu_seconds, "cpu_ms": method.cpu_ms}
     return found | costs | {"setting": method.setting}
+
+
+def _pooled(card: Scorecard, head: str) -> float:
+    """F1 of the pixels of all images together."""
+    rows = [row for row in card.per_image if row.head == head]
+    counts = (sum(values) for values in zip(*((r.tp, r.predicted, r.actual or 0) for r in rows), strict=True))
+    return float(pixel_f1(*counts))
 
 
 def _plain(figures: Figures | None) -> dict[str, Any]:
