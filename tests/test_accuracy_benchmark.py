@@ -363,14 +363,13 @@ def test_local_contrast_is_the_formula():
     assert (found[0.0, 11, "darker"][row, col] >= threshold) == (-strength.min() > threshold)
 
 
-def test_the_first_look_meets_the_rare_defects(tmp_path, monkeypatch):
+def test_the_first_look_meets_the_rare_defects(tmp_path):
     from peers import settings
     from peers.task import Task
 
-    monkeypatch.setattr(settings, "FIRST_LOOK", 6)
     dataset = datasets.open_dataset(draw_job(tmp_path / "data", "textured-surfaces")).select({"train"})
     samples = sorted(dataset.samples, key=lambda s: not s.masks)[7:]  # three of thirteen have a defect
     items = pairs.items_of(dataset, samples, head="defect", work=tmp_path)
-    looked = settings._first_look(Task(items, (), tmp_path), items)
+    looked = settings._drawn(Task(items, (), tmp_path), items, 6)
     assert len(looked) == 6
-    assert sum(bool(items[k].sample.masks) for k in looked) == 3
+    assert sum(bool(item.sample.masks) for item in looked) == 3

@@ -28,6 +28,8 @@ SIGNS = ("both", "darker", "brighter")
 SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, WINDOWS, SIGNS[:1]))
 CALM = 1.0
 """Grey levels added to the deviation, so that a flat surface has none to divide by."""
+MOST = 300
+"""Images the finalists meet: a low threshold on a texture leaves thousands of regions to keep of each."""
 FINER = 4.0
 """Thresholds are searched to a sixteenth of a deviation."""
 
@@ -35,7 +37,7 @@ FINER = 4.0
 def fit(task: Task) -> None:
     """Choose blur, window, sign and rule on train and dev."""
     started = time.process_time()
-    setting, chosen, values = choose(task, SETTINGS, evidence, refine=lambda s: [(*s[:-1], sign) for sign in SIGNS])
+    setting, chosen, values = choose(task, SETTINGS, evidence, refine=_with_signs, most=MOST)
     names = dict(zip(("blur", "window", "sign"), setting, strict=True))
     seconds = {"fit_cpu_seconds": round(time.process_time() - started, 1)}
     write_setting(task, {"setting": names, "rule": chosen.to_dict(), **values, **seconds})
@@ -68,3 +70,7 @@ def _deviations(image: NDArray[np.float32], blur: float, window: int) -> NDArray
     shifted = image - image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)  # small squares keep their digits
     mean, square = (cv2.blur(plane, (window, window)) for plane in (shifted, np.square(shifted)))
     return np.asarray((shifted - mean) / (np.sqrt(np.maximum(square - np.square(mean), 0)) + CALM), np.float32)
+
+
+def _with_signs(setting: Setting) -> list[Setting]:
+    return [(*setting[:-1], sign) for sign in SIGNS]
