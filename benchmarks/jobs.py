@@ -83,22 +83,28 @@ class Steps:
         self._folder = folder
 
     def run(self, name: str, *arguments: object, codes: tuple[int, ...] = (0,)) -> dict[str, float]:
-        """{seconds, peak_mib} of `pixelgbm ARGUMENTS`; SystemExit when it ends with another code than `codes`."""
-        note = self._folder / "steps" / f"{name}.json"
+        """{seconds, peak_mib} of `pixelgbm ARGUMENTS`.
+
+        SystemExit when it ends with another code than `codes`, and when the step was run with other arguments.
+        """
+        note, said = self._folder / "steps" / f"{name}.json", [str(argument) for argument in arguments]
         if not note.exists():
-            command = [sys.executable, "-m", "pixelgbm", *map(str, arguments)]
-            print(" ".join(["pixelgbm", *command[3:]]), flush=True)
-            started, peak = time.monotonic(), 0
-            process = subprocess.Popen(command, cwd=HERE.parent)
-            while process.poll() is None:
-                peak = max(peak, _high_water_kib(process.pid))
-                time.sleep(0.05)
-            if process.returncode not in codes:
-                raise SystemExit(f"{name}: ended with code {process.returncode}")
-            taken = {"seconds": time.monotonic() - started, "peak_mib": peak / 1024}
-            files.write_text(note, json.dumps(taken) + "\n")
-        found: dict[str, float] = json.loads(note.read_text(encoding="utf-8"))
-        return found
+            files.write_text(note, json.dumps(self._taken(name, said, codes) | {"arguments": said}) + "\n")
+        found = json.loads(note.read_text(encoding="utf-8"))
+        if (before := found.pop("arguments")) != said:
+            raise SystemExit(f"{note}: was run as {' '.join(before)}, not {' '.join(said)}; choose another --work")
+        return dict(found)
+
+    def _taken(self, name: str, arguments: Sequence[str], codes: tuple[int, ...]) -> dict[str, Any]:
+        print(" ".join(["pixelgbm", *arguments]), flush=True)
+        started, peak = time.monotonic(), 0
+        process = subprocess.Popen([sys.executable, "-m", "pixelgbm", *arguments], cwd=HERE.parent)
+        while process.poll() is None:
+            peak = max(peak, _high_water_kib(process.pid))
+            time.sleep(0.05)
+        if process.returncode not in codes:
+            raise SystemExit(f"{name}: ended with code {process.returncode}")
+        return {"seconds": time.monotonic() - started, "peak_mib": peak / 1024}
 
 
 def _high_water_kib(pid: int) -> int:

@@ -63,6 +63,8 @@ def test_a_step_is_run_once_and_says_what_it_took(tmp_path):
     assert first["seconds"] > 0
     assert first["peak_mib"] > 5
     assert steps.run("help", "--help") == first
+    with pytest.raises(SystemExit, match=r"help\.json: was run as --help, not --version; choose another --work"):
+        steps.run("help", "--version")
     with pytest.raises(SystemExit, match="bad: ended with code 2"):
         steps.run("bad", "--bogus")
     assert steps.run("worse", "--bogus", codes=(0, 2))["seconds"] > 0
