@@ -38,11 +38,11 @@ _LARGEST = 0.6
 _SPREADS = ((3.0, 1.0), (9.0, 1e-2), (27.0, 1e-4), (81.0, 1e-6))
 """(sigma, weight): Gaussians whose sum spreads values of the rim inwards, the nearest ones counting by far the most."""
 
-_TRIES, _SEARCH = 8, 10
+_TRIES, _SEARCH = 12, 10
 """Turns and places tried for one patch, and how far (px) from each place it may be moved until its rim fits."""
 
 _STEP = 0.3
-"""Difference of mean logarithms along the rim that is as bad as patterns that have nothing in common."""
+"""Difference of logarithms along the rim, rms, that is as bad as patterns that have nothing in common."""
 
 _SCALES = (0.85, 1.18)
 """Factors on the size are drawn between these for every second patch, even on a logarithmic scale."""
@@ -63,13 +63,14 @@ class Patch:
 
     levels: (rows, cols, channels) float32, logarithms of grey levels. truth: {head: (rows, cols) uint8}, 255 x the
     probability of a defect. marked: (rows, cols) bool, where any head has more than 0. ring: (rows, cols) bool, the
-    surface around it.
+    surface around it. corner: (row, col) of its first pixel in the donor.
     """
 
     levels: _Plane
     truth: Truth
     marked: NDArray[np.bool_]
     ring: NDArray[np.bool_]
+    corner: tuple[int, int]
 
     @property
     def side(self) -> int:
@@ -102,7 +103,7 @@ def cut_patches(image: NDArray[np.generic], truth: Truth, ignore: NDArray[np.boo
         if too_large or ignored or not inner[window][inside].all():
             continue
         cut = {head: np.where(inside, plane[window], np.uint8(0)) for head, plane in truth.items()}
-        patches.append(Patch(levels[window].copy(), cut, inside, own & ~_grown(inside, 2)))
+        patches.append(Patch(levels[window].copy(), cut, inside, own & ~_grown(inside, 2), (top, left)))
     return tuple(patches)
 
 
@@ -119,7 +120,12 @@ def graft(
     able = [patch for patch in patches if patch.side <= min(surface.shape[:2])]
     patch = able[int(rng.integers(len(able)))]
     grain = _grain(surface, np.ones(surface.shape[:2], bool))
-    tries = [_placed(surface, grain, _moved(patch, surface.shape[:2], rng), rng) for _ in range(_TRIES)]
+    tries = [_placed(surface, grain, patch, patch.corner)]  # where objects lie alike, no place suits as well
+    for _ in range(_TRIES):
+        moved = _moved(patch, surface.shape[:2], rng)
+        room = (extent - size for extent, size in zip(surface.shape, moved.marked.shape, strict=False))
+        row, col = (int(rng.integers(most + 1)) for most in room)
+        tries.append(_placed(surface, grain, moved, (row, col)))
     best = max(tries, key=lambda place: place.score)
     window = tuple(slice(at, at + size) for at, size in zip(best.corner, best.patch.marked.shape, strict=True))
     blended, changed = _blended(surface[window], best.patch, best.likeness)
@@ -160,17 +166,17 @@ def _moved(patch: Patch, shape: tuple[int, ...], rng: np.random.Generator) -> Pa
             ring = cv2.resize(ring.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
             truth = scaled
     marked = _marked(truth)
-    return Patch(levels, truth, marked, ring & ~_grown(marked, 2))
+    return Patch(levels, truth, marked, ring & ~_grown(marked, 2), patch.corner)
 
 
-def _placed(surface: _Plane, grain: float, patch: Patch, rng: np.random.Generator) -> _Place:
-    """A random place of `surface`, moved a little to where the rim of the patch fits best.
+def _placed(surface: _Plane, grain: float, patch: Patch, corner: tuple[int, int]) -> _Place:
+    """A place of `surface`, moved a little to where the rim of the patch fits best.
 
     It suits the worse, the more patterns, brightness and grain differ.
     """
     spans = []
-    for extent, size in zip(surface.shape, patch.marked.shape, strict=False):
-        first = int(rng.integers(extent - size + 1))
+    for start, extent, size in zip(corner, surface.shape, patch.marked.shape, strict=False):
+        first = min(start, extent - size)
         spans.append(slice(max(0, first - _SEARCH), min(extent, first + size + _SEARCH)))
     field = np.ascontiguousarray(surface[tuple(spans)].mean(axis=2))
     middle = field.mean()
@@ -181,14 +187,14 @@ def _placed(surface: _Plane, grain: float, patch: Patch, rng: np.random.Generato
     grey = (grey - np.float32(own)) * ring
     mean = cv2.matchTemplate(field, ring, cv2.TM_CCORR) / weight
     square = cv2.matchTemplate(np.square(field), ring, cv2.TM_CCORR) / weight - np.square(mean)
-    spread = np.sqrt(np.maximum(square, 0)) + _CALM
-    likeness = cv2.matchTemplate(field, grey, cv2.TM_CCORR) / weight
-    likeness = likeness / (spread * (np.sqrt(np.square(grey).sum() / weight) + _CALM))
-    score = likeness - np.abs(mean + (middle - own)) / _STEP
+    there, here = np.maximum(square, 0), np.square(grey).sum() / weight
+    common = cv2.matchTemplate(field, grey, cv2.TM_CCORR) / weight
+    likeness = common / ((np.sqrt(there) + _CALM) * (np.sqrt(here) + _CALM))
+    apart = np.maximum(np.square(mean + (middle - own)) + there + here - 2 * common, 0)
+    score = likeness - np.sqrt(apart) / _STEP
     row, col = (int(k) for k in np.unravel_index(np.argmax(score), score.shape))
-    corner = (spans[0].start + row, spans[1].start + col)
     suits = float(score[row, col]) - abs(_grain(patch.levels, patch.ring) - grain)
-    return _Place(patch, corner, float(likeness[row, col]), suits)
+    return _Place(patch, (spans[0].start + row, spans[1].start + col), float(likeness[row, col]), suits)
 
 
 def _grain(levels: _Plane, where: NDArray[np.bool_]) -> float:
