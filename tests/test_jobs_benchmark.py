@@ -90,7 +90,7 @@ def test_rows_replace_those_of_the_same_job_and_no_others(tmp_path):
 
 
 def test_what_is_trained_on_more_images_has_a_place_and_a_name_of_its_own(tmp_path):
-    plain, more = options_of(tmp_path, "texture"), options_of(tmp_path, "texture", "--augment", 50, "--procedural", 0)
-    assert (plain.name, more.name) == ("texture", "texture, augmented 50 procedural 0")
+    plain, more = options_of(tmp_path, "texture"), options_of(tmp_path, "texture", "--augment", 50, "--procedural", 0.5)
+    assert (plain.name, more.name) == ("texture", "texture, augmented 50 procedural 0.5")
     assert plain.place != more.place
     assert plain.work == more.work
