@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from peers.figures import Draws, paired_interval, values_of
+from peers.figures import Draws, differences
 from rich.progress import Progress
 
 from features import EVIDENCE
@@ -112,8 +112,7 @@ def _row(title: str, card: Scorecard, base: Scorecard | None, seconds: float, *,
     assert card.overall is not None
     row: dict[str, Any] = {"variation": title, "overall": asdict(card.overall), "train_and_tune_seconds": seconds}
     if base is not None:
-        one, two = (values_of(c) for c in (card, base))
-        row["change"] = paired_interval(one, two, Draws(seed))
+        row["change"] = differences(card, base, Draws(seed))["ours_minus_it"]
     return row
 
 

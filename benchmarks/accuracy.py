@@ -3,7 +3,8 @@
     python benchmarks/accuracy.py DATA --work WORK --ours pixelgbm=PRED [--split dev]
     python benchmarks/accuracy.py DATA --work WORK --ours pixelgbm=CROSSVAL --leave-one-group-out
 
-Peers learn from the split `train` and are tuned on `dev` (those without learning on both); with --leave-one-group-out
+Peers learn from the split `train` and are tuned on `dev` (those without learning on both), or on held-out groups of
+train where there is no dev; with --leave-one-group-out
 or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. What is done is
 kept in WORK: pairs/, PEER/setting.json, PEER/SPLIT/ID.png. A second run goes on from there, a stopped U-Net included.
 Writes accuracy-SPLIT.json, accuracy-SPLIT.md and, never for `test`, worst-SPLIT.png. Every scoring of the split `test`
@@ -29,7 +30,9 @@ from peers.plan import CROSSVAL, Plan, plan_folds, plan_splits
 
 from pixelgbm import datasets, files, images
 from pixelgbm.errors import ConfigError, PixelgbmError
+from pixelgbm.metrics import METRICS
 from pixelgbm.predictions import Predictions
+from pixelgbm.records import Dataset
 
 HERE = Path(__file__).parent
 WORST = 20
@@ -67,12 +70,12 @@ def _row(item: pairs.Item, predicted: Predictions, f1: float) -> sheet.Row:
 
 def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Run, score, write; returns the rows of the table."""
-    dataset = datasets.open_dataset(options.data, layout=options.layout)
+    dataset = _opened(options)
     if options.leave_one_group_out or options.folds:
         folds = None if options.leave_one_group_out else options.folds
         plan = plan_folds(dataset, folds=folds, seed=options.seed, workers=options.workers)
     else:
-        plan = plan_splits(dataset, options.split)
+        plan = plan_splits(dataset, options.split, workers=options.workers)
     effort = Effort(options.work, options.seed, options.workers, options.unet_minutes)
     pairs.prepare(plan.dataset, work=options.work, workers=options.workers)
     notes, ready = [], []
@@ -90,8 +93,7 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
             ready.append(peer)
     scored = plan.dataset
     if plan.split != CROSSVAL:
-        opened = datasets.open_dataset(options.data, layout=options.layout, truth=options.truth)
-        scored = opened.select({options.split}, usable_only=True)
+        scored = _opened(options, truth=options.truth).select({options.split}, usable_only=True)
     draws = Draws(options.seed, options.resamples)
     ours = [
         ours_method(name, folders, plan, scored, draws, cost=options.costs.get(name, (None, None)))
@@ -101,6 +103,7 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     methods += [peer_method(peer, plan, scored, effort, draws) for peer in ready]
     rows = [row_of(method, ours[0] if ours else None, draws) for method in methods]
     result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
+    result |= {"metric": dataset.metric}
     result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
     if plan.split == "test":
         for method in ours or methods[1:]:
@@ -111,10 +114,15 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
         notes.append("Ours, most costly error: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
         images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
     files.write_text(options.out / f"accuracy-{plan.split}.json", json.dumps(result, indent=1) + "\n")
-    lines = [*_heading(plan, options), "", *table_of(rows), "", *notes]
+    lines = [*_heading(plan, options), "", *table_of(rows, metric=dataset.metric), "", *notes]
     files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
     print("\n".join(lines))
     return rows
+
+
+def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Dataset:
+    found = datasets.open_dataset(options.data, layout=options.layout, truth=truth)
+    return replace(found, metric=options.metric or found.metric)
 
 
 def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
@@ -123,7 +131,8 @@ def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
     if plan.split == CROSSVAL:
         how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by {count} trainings."
     else:
-        how = f"Learnt from train, tuned on dev; the U-Net has {budget}."
+        tuned = "dev" if plan.lots[0].dev else "held-out groups of train"
+        how = f"Learnt from train, tuned on {tuned}; the U-Net has {budget}, shared by the heads."
     flattered = " The peers' rules were tuned on this split, which flatters them." if plan.split == "dev" else ""
     return [f"{options.data_name}, {plan.split}, {len(plan.answered)} images. {how}{flattered}"]
 
@@ -166,6 +175,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--truth", type=Path, help="sealed tree of masks")
     parser.add_argument("--layout")
+    parser.add_argument("--metric", choices=list(METRICS), help="the layout's when left out")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--leave-one-group-out", action="store_true")
     way.add_argument("--folds", type=int)

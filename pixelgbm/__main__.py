@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "main", "run"]
 COMMANDS: Mapping[str, str] = {
     "synth": "Draw a labelled data set out of nothing.",
     "check": "Read a data folder or a model and list everything that is wrong.",
+    "augment": "Lay defects on clean images: many labelled images out of few.",
     "train": "Train a model on a data folder.",
     "tune": "Tune a model's decision on its out-of-fold maps.",
     "predict": "Find the defects in every image of a data folder.",

@@ -37,7 +37,7 @@ from pixelgbm.predictions import WITHOUT_REFERENCES, Predictions, is_predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.scorecard import Figures, ImageScore, Scorecard, in_order
 
-__all__ = ["score", "score_path"]
+__all__ = ["Units", "score", "score_path", "units_of"]
 
 
 def score_path(path: Path | str, dataset: Dataset, *, seed: int = 0, resamples: int = 2000) -> Scorecard:
@@ -193,23 +193,26 @@ class _Table:
     def verdicts(self) -> ClassificationReport | None:
         """Every object, or image, by whether anything of any head is marked in it, whatever the metric."""
         verdict = METRICS["verdict-f1"]
-        counts = _units_of(self.rows, self.wrong, merge=True).counts
+        counts = units_of(self.rows, self.wrong, merge=True).counts
         return classification_report(verdict.tally(*counts).sum(axis=(0, 1)))
 
-    def _units(self, rows: Sequence[ImageScore]) -> _Units:
-        return _units_of(rows, self.wrong, merge=self.metric.merges)
+    def _units(self, rows: Sequence[ImageScore]) -> Units:
+        return units_of(rows, self.wrong, merge=self.metric.merges)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Units:
-    """counts: (tp, predicted, actual), each (units, heads), NaN where a head is not labelled. groups: of the units."""
+class Units:
+    """What is judged: images by head, or objects.
+
+    counts: (tp, predicted, actual), each (units, heads), NaN where a head is not labelled. groups: of the units.
+    """
 
     counts: NDArray[np.float64]
     groups: tuple[tuple[str, str], ...]
 
 
-def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, int]], *, merge: bool) -> _Units:
-    """Rows by image and head or, merged, by object, all heads together."""
+def units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, int]], *, merge: bool) -> Units:
+    """Rows by image and head or, merged, by object, all heads together. wrong: counts that stand for failed images."""
     names = [unit_name(r.id, r.object_id if merge else None) for r in rows]
     place = {name: k for k, name in enumerate(dict.fromkeys(names))}
     heads = {head: 0 if merge else k for k, head in enumerate(dict.fromkeys(r.head for r in rows))}
@@ -222,4 +225,4 @@ def _units_of(rows: Sequence[ImageScore], wrong: Mapping[str, tuple[int, int, in
         labelled[at] = True
         own = unit_name(row.id, row.object_id)
         groups.setdefault(name, ("group", row.group) if row.group is not None else own)
-    return _Units(np.where(labelled, counts, np.nan), tuple(groups.values()))
+    return Units(np.where(labelled, counts, np.nan), tuple(groups.values()))

@@ -13,12 +13,12 @@ import small_print
 from pixelgbm import datasets, evaluation, images
 from pixelgbm.errors import ConfigError
 from pixelgbm.metrics import METRICS, bootstrap_interval
-from pixelgbm.records import Inspection, Verdict
+from pixelgbm.records import Inspection, Pair, Verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import accuracy
-from peers import PEERS, difference, figures, pairs, plan, rule, sheet, unet_batches, variation
+from peers import PEERS, contrast, difference, figures, pairs, plan, rule, sheet, unet_batches, variation
 from peers.settings import STEPS_PER_UNIT
 
 METRIC = METRICS["macro-f1"]
@@ -62,6 +62,7 @@ def few_settings(monkeypatch):
     """A few settings, small crops: what is tried out here is the road, not the choice."""
     monkeypatch.setattr(difference, "SETTINGS", difference.SETTINGS[::5])
     monkeypatch.setattr(variation, "SETTINGS", variation.SETTINGS[::6])
+    monkeypatch.setattr(contrast, "SETTINGS", contrast.SETTINGS[::5])
     monkeypatch.setattr(unet_batches, "CROP", 64)
     for grid in ("AREAS", "CUTS", "GATES"):
         monkeypatch.setattr(rule, grid, getattr(rule, grid)[:4])
@@ -180,16 +181,20 @@ def test_rule_search_scores_what_the_rule_marks():
 
 def test_paired_interval_resamples_as_the_scorecard_does():
     rng = np.random.default_rng(1)
-    ours, other = rng.uniform(size=(2, 60, 1))
-    gap, low, high = figures.paired_interval(ours, np.zeros((60, 1)), figures.Draws(4))
-    drawn = bootstrap_interval(lambda weights: METRIC.overall(ours[..., None], weights), range(60), seed=4)
+    ours, other = rng.uniform(size=(2, 60, 1, 1))
+
+    def interval(one, two, seed, **options):
+        return figures.paired_interval(one, two, figures.Draws(seed), metric=METRIC, **options)
+
+    gap, low, high = interval(ours, np.zeros_like(ours), 4)
+    drawn = bootstrap_interval(lambda weights: METRIC.overall(ours, weights), range(60), seed=4)
     assert (low, high) == pytest.approx(drawn, abs=1e-12) and gap == pytest.approx(ours.mean())
-    assert figures.paired_interval(ours, ours, figures.Draws(0)) == (0.0, 0.0, 0.0)
-    gap, low, high = figures.paired_interval(other + 0.1, other, figures.Draws(0))
+    assert interval(ours, ours, 0) == (0.0, 0.0, 0.0)
+    gap, low, high = interval(other + 0.1, other, 0)
     assert (gap, low, high) == pytest.approx((0.1, 0.1, 0.1))  # paired: what both share does not widen it
-    one_each = figures.paired_interval(ours, other, figures.Draws(2), groups=[str(k) for k in range(60)])
-    assert one_each == figures.paired_interval(ours, other, figures.Draws(2))
-    few = figures.paired_interval(ours, other, figures.Draws(2), groups=[str(k // 30) for k in range(60)])
+    one_each = interval(ours, other, 2, groups=[str(k) for k in range(60)])
+    assert one_each == interval(ours, other, 2)
+    few = interval(ours, other, 2, groups=[str(k // 30) for k in range(60)])
     assert few[0] == one_each[0]
 
 
@@ -231,3 +236,140 @@ def test_network_keeps_size_and_learns_from_balanced_crops():
     inputs, truth, weight = crops.batch(6, np.random.default_rng(1))
     assert inputs.shape == (6, CHANNELS, 64, 64) and np.isfinite(inputs).all() and weight.all()
     assert all(truth[k].any() for k in (0, 2, 4))
+
+
+# ---- jobs without a reference --------------------------------------------------------------------------------------
+
+STEEL = ("1", "2", "3", "4")
+JOBS = {
+    "textured-surfaces": ("defect",),
+    "mask-folders": ("defect",),
+    "steel": STEEL,
+    "manifest": ("crack", "stain"),
+}
+"""Layout -> heads."""
+
+
+def surface(number: int, heads: tuple[str, ...], *, split: str, labelled: tuple[str, ...]) -> datasets.Labelled:
+    """A noisy sheet; every other one has a dark spot, a kind in turn."""
+    rng = np.random.default_rng([8, number])
+    image = rng.normal(140, 5, (64, 64))
+    truth = {head: np.zeros((64, 64), np.uint8) for head in heads}
+    if number % 2:
+        row, col = rng.integers(12, 44, 2)
+        truth[heads[number // 2 % len(heads)]][row : row + 9, col : col + 7] = 255
+        image[row : row + 9, col : col + 7] -= 60
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
+    known = {head: plane for head, plane in truth.items() if head in labelled}
+    return datasets.Labelled(
+        f"{split}_{number:02}",
+        split,
+        Pair(pixels),
+        known,
+        sealed=split == "test",
+        object_id=f"o{number // 2}" if "crack" in heads else None,
+        view=str(number % 2) if "crack" in heads else None,
+    )
+
+
+def draw_job(root: Path, layout: str) -> Path:
+    """Twenty train, eight test images; images of the manifest are labelled for one head in turn, and eight are dev."""
+    heads = JOBS[layout]
+    items = []
+    for k in range(28):
+        split = "test" if k >= 20 else "dev" if layout == "manifest" and k >= 12 else "train"
+        own = (heads[k // 2 % 2],) if layout == "manifest" and split != "test" else heads
+        items.append(surface(k, heads, split=split, labelled=own))
+    datasets.LAYOUTS[layout].write(root, items, sealed=root / "truth")
+    return root
+
+
+def run_job(data: Path, work: Path, *arguments):
+    options = ["--split", "test", "--truth", data / "truth", "--openings", work / "openings.md", "--commit", "abc"]
+    return run(data, "--work", work, *options, *SHORT, *arguments)
+
+
+@pytest.mark.parametrize("layout", JOBS)
+def test_every_job_runs_with_its_own_metric_and_splits(layout, tmp_path):
+    data = draw_job(tmp_path / "data", layout)
+    rows = run_job(data, tmp_path / "work", "--only", "contrast")
+    assert [row["method"] for row in rows] == ["all clean", "local contrast"]
+    empty, found = (row["overall"]["score_mean"] for row in rows)
+    assert found > empty or len(JOBS[layout]) > 1  # contrast cannot tell one kind from another
+    settings = rows[1]["setting"]
+    assert set(settings) == (set(JOBS[layout]) if len(JOBS[layout]) > 1 else {"all"})
+    written = json.loads((tmp_path / "work" / "accuracy-test.json").read_text())
+    assert written["metric"] == datasets.LAYOUTS[layout].metric
+    table = (tmp_path / "work" / "accuracy-test.md").read_text()
+    assert figures.TITLES[written["metric"]] in table
+    if len(JOBS[layout]) > 1:
+        assert all(f"head {head}" in table for head in JOBS[layout])
+        assert set(rows[1]["heads"]) == set(JOBS[layout])
+
+
+def test_learners_are_tuned_on_groups_of_train_where_there_is_no_dev(tmp_path):
+    pytest.importorskip("sklearn")
+    data = draw_job(tmp_path / "data", "textured-surfaces")
+    found = plan.plan_splits(datasets.open_dataset(data), "test")
+    (lot,) = found.lots
+    assert lot.dev == ()
+    assert all(sample.group for sample in lot.train)
+    rows = run_job(data, tmp_path / "work", "--only", "forest", "--metric", "verdict-f1")
+    assert rows[1]["overall"]["score_mean"] > rows[0]["overall"]["score_mean"]
+
+
+def test_heads_learn_from_the_images_labelled_for_them(tmp_path, monkeypatch):
+    data = draw_job(tmp_path / "data", "manifest")
+    seen = {}
+
+    def fit(task):
+        seen[task.folder.name] = {item.id for item in (*task.train, *task.dev)}
+        contrast_fit(task)
+
+    contrast_fit = contrast.fit
+    monkeypatch.setattr(contrast, "fit", fit)
+    run_job(data, tmp_path / "work", "--only", "contrast")
+    labelled = {s.id: s.labelled_heads for s in datasets.open_dataset(data).samples if s.split != "test"}
+    for head in JOBS["manifest"]:
+        assert seen[head] == {id for id, heads in labelled.items() if head in heads}
+
+
+def test_rules_for_verdicts_are_searched_on_the_set():
+    """One bad image in forty: what calls all good is right 39 times of 40, and worth no more than a half."""
+    rng = np.random.default_rng(2)
+    lot = []
+    for k in range(40):
+        score = np.clip(rng.normal(40, 4, (24, 24)), 0, 255).astype(np.uint8)
+        truth = np.zeros((24, 24), bool)
+        if k in (0, 1, 2):
+            score[4:9, 4:9] = 130 if k == 0 else 90  # two good images have a fainter spot
+            truth[4:9, 4:9] = k == 0
+        lot.append((score, truth, np.zeros_like(truth)))
+    chosen, _, value = rule.search(rule.tabulate(lot, rule.PROBABILITIES), METRICS["verdict-f1"])
+    called = [rule.apply(score, chosen).any() for score, _, _ in lot]
+    assert called == [True] + 39 * [False]
+    assert value == 1.0
+
+
+def test_local_contrast_is_the_formula():
+    rng = np.random.default_rng(4)
+    image = rng.uniform(0, 255, (60, 60, 3)).astype(np.float32)
+    found = contrast.evidence(view_of(image, image), [(0.0, 11, "both"), (0.0, 11, "darker")])
+    row, col, threshold = 30, 25, 12
+    around = image[row - 5 : row + 6, col - 5 : col + 6].astype(float)
+    off = (image[row, col] - around.mean(axis=(0, 1))) / (around.std(axis=(0, 1)) + contrast.CALM)
+    strength = contrast.FINER * STEPS_PER_UNIT * off
+    assert found[0.0, 11, "both"][row, col] == pytest.approx(np.abs(strength).max(), abs=1)
+    assert (found[0.0, 11, "darker"][row, col] >= threshold) == (-strength.min() > threshold)
+
+
+def test_the_first_look_meets_the_rare_defects(tmp_path):
+    from peers import settings
+    from peers.task import Task
+
+    dataset = datasets.open_dataset(draw_job(tmp_path / "data", "textured-surfaces")).select({"train"})
+    samples = sorted(dataset.samples, key=lambda s: not s.masks)[7:]  # three of thirteen have a defect
+    items = pairs.items_of(dataset, samples, head="defect", work=tmp_path)
+    looked = settings._drawn(Task(items, (), tmp_path), items, 6)
+    assert len(looked) == 6
+    assert sum(bool(item.sample.masks) for item in looked) == 3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +106,22 @@ def test_digest_sees_samples_and_sizes_and_on_request_bytes(root):
 def test_layout_without_answer_says_which_have_one(tmp_path):
     with pytest.raises(DatasetError, match=r"layout manifest has no answer file; these have one: konica-minolta, .*$"):
         read_answer(tmp_path / "x.zip", layout="manifest")
+
+
+def test_digest_sees_which_images_show_one_object(root):
+    dataset = open_dataset(root)
+
+    def digest(*objects):
+        named = zip(dataset.samples, objects, strict=True)
+        return data_digest(replace(dataset, samples=tuple(replace(s, object_id=name) for s, name in named)))
+
+    none, one, two = digest(*6 * [None]), digest(*6 * ["a"]), digest(*3 * ["a"], *3 * ["b"])
+    assert none == data_digest(dataset)
+    assert len({none, one, two}) == 3
+    total = hashlib.sha256()  # of data without objects: models trained before these counted still know their data
+    for s in dataset.samples:
+        paths = [p for p in (s.image, s.reference, *s.masks.get("dirt", ())) if p is not None]
+        sizes = [[p.relative_to(dataset.root).as_posix(), p.stat().st_size] for p in paths]
+        line = [[s.id, s.split, s.group, s.level, list(s.labelled_heads)], False, sizes]
+        total.update(json.dumps(line).encode() + b"\n")
+    assert none == total.hexdigest()

@@ -101,3 +101,25 @@ def test_clean_images_alone_have_a_curve_of_one_point(tmp_path, data):
     pred = predict(tmp_path / "pred", [s.id for s in data.samples], lambda id: np.zeros(SHAPE, bool), ("defect",))
     (point,) = min_size_curve(read_predictions(pred), clean, measure="area")
     assert (point.min_size, point.verdicts.accuracy) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("name", "begins"), [("curve.png", b"\x89PNG"), ("curve.SVG", b"<?xml")])
+def test_the_curve_is_drawn_twice_the_same(tmp_path, data, name, begins):
+    pred = predict(tmp_path / "pred", [s.id for s in data.samples], lambda id: blots(int(id) + 9, 1), ("defect",))
+    drawn = []
+    for folder in ("a", "b"):
+        assert run(["score", str(pred), str(data.root), "--min-size-plot", str(tmp_path / folder / name)]) == 0
+        drawn.append((tmp_path / folder / name).read_bytes())
+    assert drawn[0] == drawn[1]
+    assert drawn[0].startswith(begins)
+    if begins == b"<?xml":
+        assert all(
+            f"{what} of {kind}".encode() in drawn[0] for what in ("precision", "recall") for kind in ("bad", "good")
+        )
+
+
+def test_a_curve_of_another_form_is_refused(tmp_path, data, capsys):
+    pred = predict(tmp_path / "pred", [s.id for s in data.samples], lambda id: blots(int(id), 1), ("defect",))
+    assert run(["score", str(pred), str(data.root), "--min-size-plot", str(tmp_path / "curve.gif")]) == 2
+    assert "a name that ends in .png or .svg is needed" in capsys.readouterr().err
+    assert not (tmp_path / "curve.gif").exists()

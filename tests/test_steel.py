@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from small_layouts import CLASSES, NOTHING, SHAPE, draw, patch, refused, same, truths
 
+from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, check_folder, open_dataset, read_answer, read_truth
 from pixelgbm.errors import DatasetError, SubmissionError
 from pixelgbm.formats import encode_rle
@@ -146,3 +148,22 @@ def test_answer_lacks_no_image_and_knows_its_classes(tmp_path):
         read_answer(path, layout="steel").read("y", SHAPE)
     with pytest.raises(SubmissionError, match="image x: head 'dirt'; the classes are 1, 2, 3, 4"):
         LAYOUTS["steel"].write_answer([("x", {"dirt": NOTHING})], path)
+
+
+def test_the_empty_answer_stands_beside_ours(tmp_path, capsys):
+    """An answer without a run calls every class of every image clean; its score is what `score` shows beside any."""
+    root = draw(tmp_path / "data", "steel")
+    ids = [s.id for s in open_dataset(root).samples if s.split == "test"]
+    shown = {}
+    for name, marked in (("empty", NOTHING), ("ours", patch(4, 3))):
+        answer, found = tmp_path / f"{name}.csv", tmp_path / f"{name}.json"
+        LAYOUTS["steel"].write_answer(((id, dict.fromkeys(CLASSES, marked)) for id in ids), answer)
+        options = ["--split", "test", "--truth", root / "truth", "--metric", "dice", "--json", found]
+        assert run(["score", *map(str, [answer, root, *options])]) == 0
+        shown[name] = json.loads(found.read_text())["overall"], capsys.readouterr().out
+    (empty, _), (ours, said) = shown["empty"], shown["ours"]
+    clean = 1 - 2 / (len(ids) * len(CLASSES))  # of both images one class has a defect
+    assert empty["score_mean"] == empty["all_clean"] == ours["all_clean"] == pytest.approx(clean)
+    assert ours["score_mean"] < clean
+    assert "all clean" in said
+    assert f"{clean:.4f}" in said

@@ -48,6 +48,7 @@ class Peer:
 PEERS = (
     Peer("difference", "registered difference", "peers.difference", True),
     Peer("variation", "variation model", "peers.variation", True),
+    Peer("contrast", "local contrast", "peers.contrast", False),
     Peer("forest", "trainable segmentation", "peers.forest", False, ("sklearn",), {"paired": False}),
     Peer("forest-pair", "the same + reference", "peers.forest", True, ("sklearn",), {"paired": True}),
     Peer("u-net", "U-Net", "peers.unet", False, ("torch",)),

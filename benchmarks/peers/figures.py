@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelgbm.metrics import METRICS
+from pixelgbm.evaluation import units_of
+from pixelgbm.metrics import METRICS, Metric, bootstrap_interval, pixel_f1
 from pixelgbm.scorecard import Figures, Scorecard
 
-__all__ = ["Draws", "Method", "paired_interval", "row_of", "table_of"]
+__all__ = ["Draws", "Method", "differences", "paired_interval", "row_of", "table_of"]
 
-HEADING = ("method", "macro-F1", "95 %", "ours - it", "95 %", "dirty mean", "dirty at 0", "clean marked")
+TITLES = {"macro-f1": "macro-F1", "dice": "Dice", "verdict-f1": "verdict F1"}
+"""A metric as the table calls it."""
+FIRST = ("95 %", "ours - it", "95 %")
+LAST = ("dirty mean", "dirty at 0", "clean marked")
 COSTS = ("training, CPU s", "CPU ms an image")
 
 
@@ -43,39 +47,34 @@ def paired_interval(
     other: NDArray[np.float64],
     draws: Draws,
     *,
-    groups: Sequence[str] | None = None,
+    metric: Metric,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[float, float, float]:
-    """Difference of the means over heads of the means over images, and its 95 % percentile bootstrap interval.
+    """Difference of two scores, and its 95 % percentile bootstrap interval.
 
-    ours, other: (images, heads) of the same images, NaN where a head is not labelled. Both are drawn with the same
-    rows, and with the rows that `metrics.bootstrap_interval` draws for the same seed. groups: draw whole groups.
+    ours, other: tallies (units, heads, k) of the same units, NaN where a head is not labelled. Both are drawn with the
+    same rows, and with the rows that a Scorecard of the same seed draws. groups: draw whole groups of units.
     """
-    names = [str(k) for k in range(len(ours))] if groups is None else list(groups)
-    order = {name: k for k, name in enumerate(dict.fromkeys(names))}
-    number = np.array([order[name] for name in names])
-    members = [np.flatnonzero(number == k) for k in range(len(order))]
-    rng = np.random.default_rng(draws.seed)
-    found = []
-    for _ in range(draws.resamples):
-        drawn = rng.integers(len(members), size=len(members))
-        rows = drawn if groups is None else np.concatenate([members[k] for k in drawn])
-        found.append(_mean(ours[rows]) - _mean(other[rows]))
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return _mean(ours) - _mean(other), float(low), float(high)
+
+    def gap(weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return metric.overall(ours, weights) - metric.overall(other, weights)
+
+    names = range(len(ours)) if groups is None else groups
+    low, high = bootstrap_interval(gap, names, seed=draws.seed, resamples=draws.resamples)
+    return float(gap()), low, high
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    """values: (images, heads)."""
-    return float(METRICS["macro-f1"].overall(values[..., np.newaxis]))
-
-
-def values_of(card: Scorecard) -> NDArray[np.float64]:
-    """(images, heads) of the scores of a card, in its order."""
-    ids = {id: k for k, id in enumerate(dict.fromkeys(row.id for row in card.per_image))}
-    heads = {head: k for k, head in enumerate(card.per_head)}
-    found = np.full((len(ids), len(heads)), np.nan)
-    for row in card.per_image:
-        found[ids[row.id], heads[row.head]] = row.score
+def differences(ours: Scorecard, other: Scorecard, draws: Draws) -> dict[str, tuple[float, float, float]]:
+    """`ours_minus_it` with its interval over images (or what the metric judges), and, where groups or objects hold
+    several, `ours_minus_it_by_group`. Both cards are of the same images, none of which failed.
+    """
+    metric = METRICS[ours.metric]
+    units = [units_of(card.per_image, {}, merge=metric.merges) for card in (ours, other)]
+    one, two = (metric.tally(*each.counts) for each in units)
+    groups = units[0].groups
+    found = {"ours_minus_it": paired_interval(one, two, draws, metric=metric)}
+    if len(set(groups)) < len(groups):
+        found["ours_minus_it_by_group"] = paired_interval(one, two, draws, metric=metric, groups=groups)
     return found
 
 
@@ -85,33 +84,41 @@ def row_of(method: Method, ours: Method | None, draws: Draws) -> dict[str, Any]:
     found: dict[str, Any] = {"method": method.title, "ours": method.ours}
     found |= {"overall": _plain(card.overall), "levels": {n: _plain(f) for n, f in card.per_level.items()}}
     found |= {"heads": {n: _plain(f) for n, f in card.per_head.items()}, "group_mean": card.group_mean}
+    found |= {"pooled": {head: _pooled(card, head) for head in card.per_head}}
+    found |= {"verdicts": {n: asdict(f) for n, f in card.verdicts.classes.items()} if card.verdicts else {}}
     if ours is not None and ours is not method:
-        groups = {row.id: row.group for row in card.per_image}
-        one, two = values_of(ours.card), values_of(card)
-        found["ours_minus_it"] = paired_interval(one, two, draws)
-        names = [group for group in groups.values() if group is not None]
-        if len(names) == len(groups) and len(set(names)) < len(names):
-            found["ours_minus_it_by_group"] = paired_interval(one, two, draws, groups=names)
+        found |= differences(ours.card, card, draws)
     costs = {"fit_cpu_seconds": method.fit_cpu_seconds, "cpu_ms": method.cpu_ms}
     return found | costs | {"setting": method.setting}
+
+
+def _pooled(card: Scorecard, head: str) -> float:
+    """F1 of the pixels of all images together."""
+    rows = [row for row in card.per_image if row.head == head]
+    counts = (sum(values) for values in zip(*((r.tp, r.predicted, r.actual or 0) for r in rows), strict=True))
+    return float(pixel_f1(*counts))
 
 
 def _plain(figures: Figures | None) -> dict[str, Any]:
     return {} if figures is None else asdict(figures)
 
 
-def table_of(rows: Sequence[dict[str, Any]]) -> list[str]:
+def table_of(rows: Sequence[dict[str, Any]], *, metric: str = "macro-f1") -> list[str]:
     """The comparison as lines of Markdown."""
     levels = list(dict.fromkeys(level for row in rows for level in row["levels"]))
+    heads = list(dict.fromkeys(head for row in rows for head in row["heads"]))
+    heads = heads if len(heads) > 1 else []
     by_group = any("ours_minus_it_by_group" in row for row in rows)
-    heading = [*HEADING[:5], *(["by group"] if by_group else []), *(f"level {level}" for level in levels)]
-    lines = [_line([*heading, *HEADING[5:], *COSTS]), _line(["---"] * (len(heading) + len(HEADING[5:] + COSTS)))]
+    heading = ["method", TITLES[metric], *FIRST, *(["by group"] if by_group else [])]
+    heading += [*(f"level {level}" for level in levels), *(f"head {head}" for head in heads), *LAST, *COSTS]
+    lines = [_line(heading), _line(["---"] * len(heading))]
     for row in rows:
         overall, gap, wide = row["overall"], row.get("ours_minus_it"), row.get("ours_minus_it_by_group")
         cells = [row["method"], f"{overall['score_mean']:.4f}", _range(overall["interval"])]
         cells += [f"{gap[0]:+.4f}", _range(gap[1:], "+.4f")] if gap else ["-", "-"]
         cells += ([_range(wide[1:], "+.4f")] if wide else ["-"]) if by_group else []
         cells += [_cell(row["levels"].get(level, {}).get("score_mean"), ".4f") for level in levels]
+        cells += [_cell(row["heads"].get(head, {}).get("score_mean"), ".4f") for head in heads]
         cells += [_cell(overall["dirty_mean"], ".4f"), _cell(overall["dirty_at_zero"], ".1%")]
         cells += [_cell(overall["clean_marked"], ".1%")]
         lines.append(_line([*cells, _cell(row["fit_cpu_seconds"], ",.0f"), _cell(row["cpu_ms"], ",.0f")]))

@@ -60,7 +60,8 @@ class Item:
         """The registered pair from the disk."""
         with np.load(self.path) as kept:
             covered = np.unpackbits(kept["covered"], count=int(np.prod(kept["shape"]))).reshape(kept["shape"])
-            test, reference = (kept[name].astype(np.float32) for name in ("test", "reference"))
+            test = kept["test"].astype(np.float32)
+            reference = kept["reference"].astype(np.float32) if covered.any() else test
             return View(test, reference, covered > 0, float(kept["cpu_seconds"]))
 
     def truth(self) -> NDArray[np.bool_]:
@@ -144,7 +145,7 @@ def _keep(path: Path, view: Planes, cpu_seconds: float) -> None:
         np.savez(
             file,
             test=test.astype(np.uint8 if whole else np.float16),
-            reference=reference.astype(np.float16),
+            reference=reference.astype(np.float16) if covered.any() else np.zeros(0, np.float16),
             covered=np.packbits(covered),
             shape=np.array(covered.shape),
             cpu_seconds=np.array(cpu_seconds),

@@ -41,14 +41,22 @@ class Plan:
         return tuple(sample for sample in self.dataset.samples if sample.id in ids)
 
 
-def plan_splits(dataset: Dataset, split: str) -> Plan:
-    """Learn from `train`, tune on `dev`, answer `split`."""
+def plan_splits(dataset: Dataset, split: str, *, workers: int = 1) -> Plan:
+    """Learn from `train`, tune on `dev`, answer `split`.
+
+    A head that no dev image is labelled for is tuned on held-out groups of train, as our own tuning does; the groups
+    are then those of our training.
+    """
     usable = dataset.select({"train", "dev", split}, usable_only=True)
     parts = {name: tuple(s for s in usable.samples if s.split == name) for name in ("train", "dev", split)}
     for name in ("train", "dev"):
         parts[name] = tuple(sample for sample in parts[name] if datasets.has_truth(usable, sample))
-    if lacking := [name for name, samples in parts.items() if not samples]:
-        raise ConfigError(f"{dataset.root}: no images in the split {lacking[0]}; without splits: --leave-one-group-out")
+    for name in ("train", split):
+        if not parts[name]:
+            raise ConfigError(f"{dataset.root}: no images in the split {name}; without splits: --leave-one-group-out")
+    if not set(usable.heads) <= {head for sample in parts["dev"] for head in sample.labelled_heads}:
+        groups = known_groups(replace(usable, samples=parts["train"]), workers=workers, progress=None)
+        parts["train"] = tuple(replace(s, group=groups[s.id]) for s in parts["train"])
     return Plan(usable, split, (Lot("", parts["train"], parts["dev"], parts[split]),))
 
 

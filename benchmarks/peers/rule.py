@@ -153,5 +153,5 @@ def _by_gate(
     found = []
     for gate in gates:
         open_ = best >= gate * table.threshold
-        found.append(float(metric.per_image(tp * open_, marked * open_, actual).mean()))
+        found.append(float(metric.overall(metric.tally(tp * open_, marked * open_, actual)[:, np.newaxis])))
     return found

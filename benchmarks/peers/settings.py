@@ -31,21 +31,33 @@ def to_bytes(strength: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def choose(
-    task: Task, settings: Sequence[Setting], maps: Maps, *, refine: Callable[[Setting], Sequence[Setting]]
+    task: Task,
+    settings: Sequence[Setting],
+    maps: Maps,
+    *,
+    refine: Callable[[Setting], Sequence[Setting]],
+    most: int | None = None,
 ) -> tuple[Setting, rule.Rule, dict[str, float]]:
     """The setting and rule with the best smoothed value on train and dev together, and these values.
 
-    refine: what a finalist of the first look is compared with before the choice, itself included.
+    refine: what a finalist of the first look is compared with before the choice, itself included. most: images that
+    the finalists meet; None: all.
     """
     items = [*task.train, *task.dev]
-    order = task.rng(2).permutation(len(items))[:FIRST_LOOK]
-    first = _values(task, [items[k] for k in sorted(order)], settings, maps, regions=False)
+    first = _values(task, _drawn(task, items, FIRST_LOOK), settings, maps, regions=False)
     finalists = sorted(first, key=lambda setting: -first[setting][1])[:FINALISTS]
     wide = list(dict.fromkeys(s for finalist in finalists for s in refine(finalist)))
-    found = _values(task, items, wide, maps, regions=True)
+    found = _values(task, items if most is None else _drawn(task, items, most), wide, maps, regions=True)
     best = max(found, key=lambda setting: found[setting][1])
     chosen, smooth, value = found[best]
     return best, chosen, {"tuned_smooth": smooth, "tuned": value}
+
+
+def _drawn(task: Task, items: Sequence[Item], most: int) -> list[Item]:
+    """Drawn images, half of them with a mask where there are as many: where defects are rare few others tell much."""
+    order = task.rng(2).permutation(len(items)).tolist()
+    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: most // 2]
+    return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:most])]
 
 
 def _values(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from pixelgbm import comparison, evaluation, images, size_curve
+from pixelgbm import comparison, evaluation, files, images, size_curve
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH, data_options, list_data, metric_option
 from pixelgbm.min_size import Measure
@@ -32,6 +33,13 @@ _GROUPS_SHOWN = 30
     type=click.Choice(["area", "length"]),
     help="Also show the verdicts when found regions below a size, in pixels, do not matter.",
 )
+@click.option(
+    "--min-size-plot",
+    "plot",
+    type=PATH,
+    metavar="FILE",
+    help="Draw that curve (PNG or SVG); by area, if none is named.",
+)
 @metric_option
 @data_options
 @quiet_option
@@ -45,6 +53,7 @@ def command(
     truth: Path | None,
     sheet: Path | None,
     measure: Measure | None,
+    plot: Path | None,
     metric: str | None,
     layout: str | None,
     contest_exclusions: bool,
@@ -60,6 +69,8 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     if sheet is not None and not pred.is_dir():
         raise click.UsageError("--sheet needs a PRED folder, not an answer file", context)
+    if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"--min-size-plot {plot}: a name that ends in .png or .svg is needed", context)
     dataset = list_data(
         data, layout=layout, contest_exclusions=contest_exclusions, truth=truth, splits=splits, metric=metric
     )
@@ -73,14 +84,24 @@ def command(
         images.write_png(sheet, contact_sheet(read_predictions(pred), dataset, card))
         console.say(f"{sheet}: image, reference, truth, found")
     document = card.to_dict()
+    measure = measure or ("area" if plot is not None else None)
     if measure is not None and card.overall is not None:
         curve = size_curve.min_size_curve(comparison.open_predicted(pred, dataset), dataset, measure=measure)
         heading, *rows = size_curve.curve_table(curve, measure)
         console.table(f"smallest {measure} that matters", heading, rows)
+        if plot is not None:
+            _draw(plot, curve, measure)
+            console.say(f"{plot}: precision and recall by {measure}")
         document["min_size_curve"] = {"measure": measure, "points": [asdict(point) for point in curve]}
     console.result(document)
     if card.missing:
         context.exit(1)
+
+
+def _draw(path: Path, curve: Sequence[size_curve.CurvePoint], measure: Measure) -> None:
+    from pixelgbm.report.drawing import draw_min_sizes  # matplotlib
+
+    files.write_bytes(path, draw_min_sizes(curve, measure, form="svg" if path.suffix.lower() == ".svg" else "png"))
 
 
 def show_scorecard(console: Console, card: Scorecard) -> None:

@@ -132,7 +132,7 @@ def read_answer(path: Path, *, layout: str) -> Answer:
 
 
 def data_digest(dataset: Dataset, *, contents: bool = False) -> str:
-    """A hexadecimal digest of the samples: identifiers, splits, groups, relative paths and sizes of files.
+    """A hexadecimal digest of the samples: identifiers, splits, groups, objects, relative paths and sizes of files.
 
     Cheap, and the same wherever the folder lies; it sees a file that was added, removed or cut, not
     one whose bytes changed in place. `contents` also reads and sums every byte of every file.
@@ -143,7 +143,9 @@ def data_digest(dataset: Dataset, *, contents: bool = False) -> str:
     for sample in dataset.samples:
         paths = [p for p in (sample.image, sample.reference, sample.ignore) if p is not None]
         paths += [p for head in sorted(sample.masks) for p in sample.masks[head]]
-        names = [sample.id, sample.split, sample.group, sample.level, sorted(sample.labelled_heads)]
+        names: list[object] = [sample.id, sample.split, sample.group, sample.level, sorted(sample.labelled_heads)]
+        if sample.object_id is not None:  # objects part no fold and get one verdict; their views change nothing
+            names.append({"object": sample.object_id})
         for path in paths:
             if path not in facts:  # a table of truth belongs to thousands of samples
                 facts[path] = _facts(path, contents=contents)

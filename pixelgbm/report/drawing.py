@@ -1,11 +1,11 @@
-"""The figures of a report, each drawn once for the page (SVG) and once for the PDF (PNG)."""
+"""The figures of a report, each drawn once for the page (SVG) and once for the PDF (PNG), and the curve of `score`."""
 
 from __future__ import annotations
 
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -13,17 +13,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pixelgbm.min_size import Measure
 from pixelgbm.report.curves import Calibrated
 from pixelgbm.report.document import Picture
 from pixelgbm.report.sizes import SizeRow, bin_labels
 from pixelgbm.report.surface import Surface
 from pixelgbm.scorecard import Figures, Scorecard
+from pixelgbm.size_curve import CurvePoint
 from pixelgbm.tuning.study import History
 
 __all__ = [
     "draw_calibration",
     "draw_history",
     "draw_levels",
+    "draw_min_sizes",
     "draw_precision_recall",
     "draw_size_counts",
     "draw_size_scores",
@@ -72,11 +75,17 @@ def _drawn(draw: Any, caption: str, size: tuple[float, float] = _SIZE) -> Pictur
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
-        svg, png = io.StringIO(), io.BytesIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
-        figure.savefig(png, format="png", dpi=200, facecolor="white")
-    return Picture(_inline(svg.getvalue(), caption), png.getvalue(), caption)
+        svg, png = _saved(figure, "svg", transparent=True), _saved(figure, "png")
+    return Picture(_inline(svg.decode(), caption), png, caption)
+
+
+def _saved(figure: Figure, form: Literal["png", "svg"], **options: Any) -> bytes:
+    """The file of a figure, the same on every machine and day."""
+    file = io.BytesIO()
+    if form == "svg":
+        options["metadata"] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(file, format=form, dpi=200, **{"facecolor": "white", **options})
+    return file.getvalue()
 
 
 def _inline(svg: str, caption: str) -> str:
@@ -206,6 +215,35 @@ def draw_size_scores(rows: Sequence[SizeRow], metric: str) -> Picture:
         _legend(axes)
 
     return _drawn(draw, "By size: the share of defects found, of their pixels, and the mean score of dirty images.")
+
+
+def draw_min_sizes(curve: Sequence[CurvePoint], measure: Measure, *, form: Literal["png", "svg"]) -> bytes:
+    """The file of a picture: precision and recall of bad and of good over the smallest size that matters.
+
+    A precision has a gap where nothing was called so, a recall where nothing is.
+    """
+    sizes = [point.min_size for point in curve]
+    kinds = (("NG", "bad", _COLOURS[1]), ("OK", "good", _COLOURS[0]))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        for name, told, colour in kinds:
+            for what, mark in (("precision", "--"), ("recall", "-")):
+                values = [_known(point, name, what) for point in curve]
+                axes.plot(sizes, values, mark, drawstyle="steps-pre", color=colour, lw=1.8, label=f"{what} of {told}")
+        axes.set_xscale("symlog", linthresh=10)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        unit = "px2" if measure == "area" else "px"
+        axes.set(xlabel=f"smallest {measure} that matters, {unit}", ylim=(-0.02, 1.02), xlim=(0, None))
+        _legend(axes)
+        return _saved(figure, form)
+
+
+def _known(point: CurvePoint, name: str, what: str) -> float:
+    """A figure of a class; NaN where nothing was called so (precision), or is (recall)."""
+    called = sum(row[name] for row in point.verdicts.confusion.values())
+    found = point.verdicts.classes[name]
+    return float(getattr(found, what)) if (called if what == "precision" else found.support) else float("nan")
 
 
 def draw_surface(surface: Surface, head: str) -> Picture:

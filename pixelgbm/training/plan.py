@@ -63,7 +63,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the first reading of a sample keeps of it. packed: the union of all heads' defects, one bit a pixel."""
+    """What the first reading of a sample keeps of it.
+
+    packed: the union of all heads' defects, one bit a pixel; empty for a clean image.
+    """
 
     shape: tuple[int, int]
     free: Mapping[str, int]
@@ -71,6 +74,8 @@ class _Read:
     packed: NDArray[np.uint8]
 
     def mask(self) -> NDArray[np.bool_]:
+        if not self.packed.size:
+            return np.zeros(self.shape, dtype=bool)
         flat = np.unpackbits(self.packed, count=self.shape[0] * self.shape[1])
         return flat.reshape(self.shape).astype(bool)
 
@@ -125,7 +130,7 @@ def _read(dataset: Dataset, sample: Sample) -> _Read:
         defects[head] = int(np.count_nonzero(defect))
         free[head] = int(np.count_nonzero(usable)) - defects[head]
         any_defect |= defect
-    return _Read(shape, free, defects, np.packbits(any_defect))
+    return _Read(shape, free, defects, np.packbits(any_defect) if any_defect.any() else np.zeros(0, np.uint8))
 
 
 def _groups(samples: tuple[Sample, ...], read: Mapping[str, _Read]) -> dict[str, str]:

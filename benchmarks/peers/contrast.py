@@ -1,0 +1,76 @@
+"""Local contrast: how many local deviations a pixel lies off the mean of its surroundings; without a reference.
+
+The adaptive threshold of Niblack (An Introduction to Digital Image Processing, 1986) on both sides of the mean.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from peers import rule
+from peers.pairs import View
+from peers.settings import Setting, choose, to_bytes
+from peers.task import Task, read_setting, write_setting
+
+__all__ = ["SETTINGS", "evidence", "fit", "predictor"]
+
+BLURS = (0.0, 1.0, 2.0, 4.0)
+WINDOWS = (11, 21, 41, 81)
+"""Sides of the square surroundings, px."""
+SIGNS = ("both", "darker", "brighter")
+SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, WINDOWS, SIGNS[:1]))
+CALM = 1.0
+"""Grey levels added to the deviation, so that a flat surface has none to divide by."""
+MOST = 300
+"""Images the finalists meet: a low threshold on a texture leaves thousands of regions to keep of each."""
+FINER = 4.0
+"""Thresholds are searched to a sixteenth of a deviation."""
+
+
+def fit(task: Task) -> None:
+    """Choose blur, window, sign and rule on train and dev."""
+    started = time.process_time()
+    setting, chosen, values = choose(task, SETTINGS, evidence, refine=_with_signs, most=MOST)
+    names = dict(zip(("blur", "window", "sign"), setting, strict=True))
+    seconds = {"fit_cpu_seconds": round(time.process_time() - started, 1)}
+    write_setting(task, {"setting": names, "rule": chosen.to_dict(), **values, **seconds})
+
+
+def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
+    """A function from an image to its mask, with the setting in `folder`."""
+    found = read_setting(folder)
+    setting, chosen = tuple(found["setting"].values()), rule.Rule(**found["rule"])
+    return lambda view: rule.apply(evidence(view, [setting])[setting], chosen)
+
+
+def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:
+    """A byte map for every setting, of the channel that stands out most."""
+    found = {}
+    memory: dict[Setting, NDArray[np.float32]] = {}
+    for setting in settings:
+        blur, window, sign = setting
+        if (blur, window) not in memory:
+            memory[blur, window] = _deviations(view.test, blur, window)
+        off = memory[blur, window]
+        off = np.abs(off) if sign == "both" else np.maximum(-off if sign == "darker" else off, 0)
+        found[setting] = to_bytes(FINER * off.max(axis=2))
+    return found
+
+
+def _deviations(image: NDArray[np.float32], blur: float, window: int) -> NDArray[np.float32]:
+    """(rows, cols, channels): (image - local mean) / local deviation, the image blurred beforehand."""
+    image = cv2.GaussianBlur(image, (0, 0), blur) if blur else image
+    shifted = image - image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)  # small squares keep their digits
+    mean, square = (cv2.blur(plane, (window, window)) for plane in (shifted, np.square(shifted)))
+    return np.asarray((shifted - mean) / (np.sqrt(np.maximum(square - np.square(mean), 0)) + CALM), np.float32)
+
+
+def _with_signs(setting: Setting) -> list[Setting]:
+    return [(*setting[:-1], sign) for sign in SIGNS]
