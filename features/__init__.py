@@ -3,7 +3,7 @@
 Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 """
 
-from features.catalog import EVIDENCE, FAMILIES
+from features.catalog import DEFAULT, EVIDENCE, FAMILIES
 from features.errors import FeatureError
 from features.extract import empty_stack, extract, extract_scene, sample_columns, strips, with_halo
 from features.registration import Quality, Registration, register
@@ -13,6 +13,7 @@ from features.stack import FeatureStack, Quantizer, fit_quantizer
 
 __all__ = [
     "BLUE_TREATMENTS",
+    "DEFAULT",
     "EVIDENCE",
     "FAMILIES",
     "MEASURES",

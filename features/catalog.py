@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from features.column import Family
-from features.families import colour, context, contrast, difference, gabor
+from features.families import broad, colour, context, contrast, difference, gabor
 
-__all__ = ["EVIDENCE", "FAMILIES", "LEAN"]
+__all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -41,6 +41,13 @@ FAMILIES: dict[str, Family] = {
             colour.columns,
         ),
         Family(
+            "broad",
+            "What stands out that is larger than some 20 px? Measured where `families` names it",
+            ("contrast", "pyramid", "smooth"),
+            "as contrast and colour",
+            broad.columns,
+        ),
+        Family(
             "context",
             "What did an earlier look say here and around, and how much of the dirt it found does this pixel show?",
             ("components", "pyramid", "smooth"),
@@ -53,6 +60,9 @@ FAMILIES: dict[str, Family] = {
 
 EVIDENCE: tuple[str, ...] = tuple(name for name in FAMILIES if name != "context")
 """The families that need nothing but the images: all that a first look can have."""
+
+DEFAULT: tuple[str, ...] = ("difference", "contrast", "gabor", "colour")
+"""What is measured unless more is said."""
 
 LEAN: frozenset[str] = frozenset(
     (
@@ -105,6 +115,17 @@ LEAN: frozenset[str] = frozenset(
         "colour.blue-light-4",
         "colour.ratio-blue",
         "colour.ratio-blue-light-4",
+        "broad.band-16-32",
+        "broad.deviation-16",
+        "broad.standard-4-32",
+        "broad.standard-8-64",
+        "broad.curvature-6-low",
+        "broad.curvature-6-high",
+        "broad.curvature-12-low",
+        "broad.curvature-12-high",
+        "broad.gradient-6",
+        "broad.red-green-8-32",
+        "broad.blue-light-8-32",
     )
 )
 """What a first look reads when richer ones follow: the forty columns with the largest gain in a booster of all, and

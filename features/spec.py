@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from features.catalog import EVIDENCE, FAMILIES, LEAN
+from features.catalog import DEFAULT, FAMILIES, LEAN
 from features.column import Column
 from features.errors import FeatureError
 
@@ -28,7 +28,7 @@ class FeatureSpec:
     `catalog.LEAN`, for a first look that richer ones follow (all columns where the families have none of these).
     """
 
-    families: tuple[str, ...] = EVIDENCE
+    families: tuple[str, ...] = DEFAULT
     blue: str = "match"
     scale: float = 1.0
     lean: bool = False
@@ -93,4 +93,4 @@ class FeatureSpec:
             raise FeatureError(
                 f"unknown key {unknown[0]!r} in a feature specification; known: blue, families, lean, scale"
             )
-        return cls(**{**values, "families": tuple(values.get("families", EVIDENCE))})
+        return cls(**{**values, "families": tuple(values.get("families", DEFAULT))})

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import EVIDENCE, FeatureSpec
+from features import DEFAULT, FeatureSpec
 from pixelgbm import training
 from pixelgbm.ablation import Ablation, Variation
 from pixelgbm.errors import ConfigError, DatasetError
@@ -48,7 +48,7 @@ def test_gain_shares_add_up_to_one_in_every_look(model: Model) -> None:
 
 def test_families_take_over_what_context_gained(model: Model) -> None:
     families = family_gains(model.looks, model.heads[0])
-    assert tuple(families) == EVIDENCE
+    assert tuple(families) == DEFAULT
     assert sum(families.values()) == pytest.approx(1)
     last = [gain for gain in column_gains(model.heads[0]) if gain.look == len(model.looks)]
     for family, share in families.items():
@@ -57,7 +57,7 @@ def test_families_take_over_what_context_gained(model: Model) -> None:
 
 def test_shuffling_what_the_model_leans_on_costs_most(model: Model, held_out: Dataset) -> None:
     drops = permutation_drops(model, held_out, resamples=200)
-    assert {drop.family for drop in drops} == set(EVIDENCE)
+    assert {drop.family for drop in drops} == set(DEFAULT)
     assert [drop.drop for drop in drops] == sorted((drop.drop for drop in drops), reverse=True)
     assert drops[0].family == "difference"
     assert drops[0].drop > 0.1
@@ -79,7 +79,7 @@ def test_a_family_that_no_tree_reads_drops_nothing(learned: Dataset, held_out: D
     used = {gain.family for gain in column_gains(stump.heads[0]) if gain.share > 0}
     drops = {drop.family: drop for drop in permutation_drops(stump, held_out, resamples=20)}
     assert len(used) == 1
-    for family in set(EVIDENCE) - used:
+    for family in set(DEFAULT) - used:
         assert (drops[family].drop, drops[family].interval) == (0.0, (0.0, 0.0))
 
 

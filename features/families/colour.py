@@ -11,7 +11,7 @@ from features.column import Column
 from features.scene import Canvas
 from features.smoothing import reach_of
 
-__all__ = ["columns"]
+__all__ = ["columns", "gap_band"]
 
 Plane = NDArray[np.float32]
 
@@ -49,7 +49,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         "(G_2 - G_8)(log red - log green)",
         True,
         reach_of(8 * k),
-        partial(_gap_band, one="log_red", two="log_green", fine=2 * k, broad=8 * k),
+        partial(gap_band, one="log_red", two="log_green", fine=2 * k, broad=8 * k),
     )
     if blue != "drop":
         add(
@@ -57,7 +57,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
             f"(G_2 - G_8)(log blue - log {partner})",
             True,
             reach_of(8 * k),
-            partial(_gap_band, one="log_blue", two=f"log_{partner}", fine=2 * k, broad=8 * k),
+            partial(gap_band, one="log_blue", two=f"log_{partner}", fine=2 * k, broad=8 * k),
         )
     add("clipped", "G_1 [brightest channel >= 250]", False, reach_of(1.0), partial(_clipped, channels=channels))
     for c in channels:
@@ -100,7 +100,7 @@ def _gap(canvas: Canvas, *, one: str, two: str, sigma: float) -> Plane:
     return canvas.once(("gap", one, two, sigma), lambda: canvas.smooth(gap, sigma))
 
 
-def _gap_band(canvas: Canvas, *, one: str, two: str, fine: float, broad: float) -> Plane:
+def gap_band(canvas: Canvas, *, one: str, two: str, fine: float, broad: float) -> Plane:
     return _gap(canvas, one=one, two=two, sigma=fine) - _gap(canvas, one=one, two=two, sigma=broad)
 
 

@@ -13,7 +13,7 @@ from features.kernels.difference import ratio
 from features.scene import Canvas
 from features.smoothing import reach_of
 
-__all__ = ["columns"]
+__all__ = ["band_of", "columns", "curvature_of", "deviation_of", "gradient_of", "standard_of"]
 
 Plane = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
                 f"G_{fine:g} log T - G_{broad:g} log T",
                 True,
                 reach_of(k * broad),
-                partial(_band, fine=k * fine, broad=k * broad),
+                partial(band_of, fine=k * fine, broad=k * broad),
             )
         )
     for s in DEVIATIONS:
@@ -45,7 +45,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
                 f"standard deviation of T, window G_{s:g}",
                 False,
                 reach_of(k * s) + reach_of(16 * k),
-                partial(_deviation, sigma=k * s, wide=16 * k),
+                partial(deviation_of, sigma=k * s, wide=16 * k),
             )
         )
     for fine, broad in STANDARD:
@@ -55,7 +55,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
                 f"(G_{fine:g} T - G_{broad:g} T) / (1 + deviation_{broad:g})",
                 True,
                 reach_of(k * broad) + reach_of(16 * k),
-                partial(_standard, fine=k * fine, broad=k * broad, wide=16 * k),
+                partial(standard_of, fine=k * fine, broad=k * broad, wide=16 * k),
             )
         )
     for s in CURVATURES:
@@ -66,7 +66,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
                     f"{('smaller', 'larger')[which]} eigenvalue of s^2 Hessian G_{s:g} log T",
                     True,
                     reach_of(k * s) + 1,
-                    partial(_curvature, sigma=k * s, which=which),
+                    partial(curvature_of, sigma=k * s, which=which),
                 )
             )
     for s in GRADIENTS:
@@ -76,7 +76,7 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
                 f"|grad G_{s:g} T|",
                 False,
                 reach_of(k * s) + 1,
-                partial(_gradient, sigma=k * s),
+                partial(gradient_of, sigma=k * s),
             )
         )
     made.append(
@@ -99,28 +99,28 @@ def _blurred(canvas: Canvas, *, name: str, sigma: float) -> Plane:
     return canvas.blur(name, sigma)
 
 
-def _band(canvas: Canvas, *, fine: float, broad: float) -> Plane:
+def band_of(canvas: Canvas, *, fine: float, broad: float) -> Plane:
     return canvas.blur("log_light", fine) - canvas.blur("log_light", broad)
 
 
-def _deviation(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+def deviation_of(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
     def make() -> Plane:
-        flat = canvas.once(("flat", "light"), lambda: canvas["light"] - canvas.blur("light", wide))
+        flat = canvas.once(("flat", "light", wide), lambda: canvas["light"] - canvas.blur("light", wide))
         out = canvas.empty()
         deviation(canvas.smooth(flat, sigma), canvas.smooth(flat * flat, sigma), out)
         return out
 
-    return canvas.once(("deviation", sigma), make)
+    return canvas.once(("deviation", sigma, wide), make)
 
 
-def _standard(canvas: Canvas, *, fine: float, broad: float, wide: float) -> Plane:
+def standard_of(canvas: Canvas, *, fine: float, broad: float, wide: float) -> Plane:
     out = canvas.empty()
     band = canvas.blur("light", fine) - canvas.blur("light", broad)
-    ratio(band, _deviation(canvas, sigma=broad, wide=wide), np.float32(1.0), np.float32(1.0), out)
+    ratio(band, deviation_of(canvas, sigma=broad, wide=wide), np.float32(1.0), np.float32(1.0), out)
     return out
 
 
-def _curvature(canvas: Canvas, *, sigma: float, which: int) -> Plane:
+def curvature_of(canvas: Canvas, *, sigma: float, which: int) -> Plane:
     def make() -> NDArray[np.float32]:
         both = np.empty((2, *canvas.shape), np.float32)
         hessian_eigenvalues(canvas.blur("log_light", sigma), np.float32(sigma * sigma), both[0], both[1])
@@ -129,7 +129,7 @@ def _curvature(canvas: Canvas, *, sigma: float, which: int) -> Plane:
     return canvas.once(("test curvature", sigma), make)[which, :, :]
 
 
-def _gradient(canvas: Canvas, *, sigma: float) -> Plane:
+def gradient_of(canvas: Canvas, *, sigma: float) -> Plane:
     out = canvas.empty()
     gradient_magnitude(canvas.blur("light", sigma), out)
     return out
