@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features import FeatureSpec, Quantizer, fit_quantizer, sample_columns
 from pixelgbm import datasets, files, synth
-from pixelgbm.config import RunConfig, SamplingConfig
+from pixelgbm.config import SamplingConfig, preset
 from pixelgbm.model import Model, read_model
 from pixelgbm.synth import pairs
 from pixelgbm.training import train
@@ -85,7 +85,7 @@ def fast_model(setup: Setup) -> Model:
     folder = setup.work / "fast"
     if not folder.exists():
         synth.make(setup.work / "data", train=TRAIN_PAIRS, dev=0, test=0, clean_share=0.2, seed=setup.seed + 1)
-        config = RunConfig(profile="fast", folds=2)
+        config = replace(preset("fast"), folds=2)
         config = replace(config, sampling=replace(SamplingConfig(), rounds=1))
         train(datasets.open_dataset(setup.work / "data"), config, out=folder)
     return read_model(folder)
