@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -11,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from peers import rule
 from peers.pairs import View
-from peers.settings import Setting, choose, to_bytes
-from peers.task import Task, read_setting, write_setting
+from peers.settings import Setting, keep_best, predictor_of, to_bytes
+from peers.task import Task
 
 Floats = NDArray[np.float32]
 
@@ -31,18 +29,12 @@ SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, UNITS, CHANNELS, TOLERANCES
 
 def fit(task: Task) -> None:
     """Choose blur, unit, channels, tolerance and rule on train and dev."""
-    started = time.process_time()
-    setting, chosen, values = choose(task, SETTINGS, evidence, refine=lambda s: [s])
-    names = dict(zip(("blur", "unit", "channels", "tolerance"), setting, strict=True))
-    seconds = {"fit_cpu_seconds": round(time.process_time() - started, 1)}
-    write_setting(task, {"setting": names, "rule": chosen.to_dict(), **values, **seconds})
+    keep_best(task, ("blur", "unit", "channels", "tolerance"), SETTINGS, evidence, refine=lambda s: [s])
 
 
 def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
     """A function from a pair to its mask, with the setting in `folder`."""
-    found = read_setting(folder)
-    setting, chosen = tuple(found["setting"].values()), rule.Rule(**found["rule"])
-    return lambda view: rule.apply(evidence(view, [setting])[setting], chosen)
+    return predictor_of(folder, evidence)
 
 
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:

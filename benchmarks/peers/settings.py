@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ from numpy.typing import NDArray
 
 from peers import rule
 from peers.pairs import Item, View
-from peers.task import Task
+from peers.task import Task, read_setting, write_setting
 
-__all__ = ["STEPS_PER_UNIT", "Setting", "choose", "to_bytes"]
+__all__ = ["STEPS_PER_UNIT", "Setting", "keep_best", "predictor_of", "to_bytes"]
 
 Setting = tuple[Any, ...]
 Maps = Callable[[View, Sequence[Setting]], Mapping[Setting, NDArray[np.uint8]]]
@@ -30,7 +32,35 @@ def to_bytes(strength: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.ceil(STEPS_PER_UNIT * strength) - 1, 0, 255), np.uint8)
 
 
-def choose(
+def keep_best(
+    task: Task,
+    names: Sequence[str],
+    settings: Sequence[Setting],
+    maps: Maps,
+    *,
+    refine: Callable[[Setting], Sequence[Setting]],
+    most: int | None = None,
+    told: Callable[[Setting, rule.Rule], dict[str, Any]] | None = None,
+) -> None:
+    """Choose setting and rule and keep them in the task's folder, the parts of the setting under `names`.
+
+    settings, maps, refine, most: as `_choose` has them. told: more that is kept, in the method's own terms.
+    """
+    started = time.process_time()
+    setting, chosen, values = _choose(task, settings, maps, refine=refine, most=most)
+    kept = {"setting": dict(zip(names, setting, strict=True)), "rule": chosen.to_dict(), **values}
+    more = {} if told is None else told(setting, chosen)
+    write_setting(task, kept | more | {"fit_cpu_seconds": round(time.process_time() - started, 1)})
+
+
+def predictor_of(folder: Path, maps: Maps) -> Callable[[View], NDArray[np.bool_]]:
+    """A function from an image, and its reference, to its mask, with the setting in `folder`."""
+    found = read_setting(folder)
+    setting, chosen = tuple(found["setting"].values()), rule.Rule(**found["rule"])
+    return lambda view: rule.apply(maps(view, [setting])[setting], chosen)
+
+
+def _choose(
     task: Task,
     settings: Sequence[Setting],
     maps: Maps,

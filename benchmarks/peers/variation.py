@@ -6,10 +6,10 @@ Steger, Ulrich, Wiedemann, Machine Vision Algorithms and Applications (2018), ch
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from peers import rule
 from peers.pairs import View
-from peers.settings import STEPS_PER_UNIT, Setting, choose, to_bytes
-from peers.task import Task, read_setting, write_setting
+from peers.settings import STEPS_PER_UNIT, Setting, keep_best, predictor_of, to_bytes
+from peers.task import Task
 
 __all__ = ["SETTINGS", "evidence", "fit", "predictor"]
 
@@ -32,20 +32,18 @@ SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, RATIOS, CHANNELS, SIGNS[:1]
 
 def fit(task: Task) -> None:
     """Choose smoothing, a, b, channels, sign and rule on train and dev."""
-    started = time.process_time()
-    setting, chosen, values = choose(task, SETTINGS, evidence, refine=_with_signs)
-    names = dict(zip(("blur", "ratio", "channels", "sign"), setting, strict=True))
+    keep_best(task, ("blur", "ratio", "channels", "sign"), SETTINGS, evidence, refine=_with_signs, told=_a_and_b)
+
+
+def _a_and_b(setting: Setting, chosen: rule.Rule) -> dict[str, Any]:
+    """The two numbers of the model, grey levels and grey levels a pixel."""
     least = chosen.threshold / STEPS_PER_UNIT
-    seconds = {"fit_cpu_seconds": round(time.process_time() - started, 1)}
-    model = {"a": least, "b": least * setting[1]}
-    write_setting(task, {"setting": names, "model": model, "rule": chosen.to_dict(), **values, **seconds})
+    return {"model": {"a": least, "b": least * setting[1]}}
 
 
 def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
     """A function from a pair to its mask, with the setting in `folder`."""
-    found = read_setting(folder)
-    setting, chosen = tuple(found["setting"].values()), rule.Rule(**found["rule"])
-    return lambda view: rule.apply(evidence(view, [setting])[setting], chosen)
+    return predictor_of(folder, evidence)
 
 
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:

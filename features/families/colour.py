@@ -101,6 +101,7 @@ def _gap(canvas: Canvas, *, one: str, two: str, sigma: float) -> Plane:
 
 
 def gap_band(canvas: Canvas, *, one: str, two: str, fine: float, broad: float) -> Plane:
+    """G_fine - G_broad of the difference of two named planes."""
     return _gap(canvas, one=one, two=two, sigma=fine) - _gap(canvas, one=one, two=two, sigma=broad)
 
 

@@ -100,10 +100,13 @@ def _blurred(canvas: Canvas, *, name: str, sigma: float) -> Plane:
 
 
 def band_of(canvas: Canvas, *, fine: float, broad: float) -> Plane:
+    """G_fine - G_broad of the logarithm of light."""
     return canvas.blur("log_light", fine) - canvas.blur("log_light", broad)
 
 
 def deviation_of(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
+    """Standard deviation of light in a window of sigma px, once G_wide is taken off; remembered."""
+
     def make() -> Plane:
         flat = canvas.once(("flat", "light", wide), lambda: canvas["light"] - canvas.blur("light", wide))
         out = canvas.empty()
@@ -114,6 +117,7 @@ def deviation_of(canvas: Canvas, *, sigma: float, wide: float) -> Plane:
 
 
 def standard_of(canvas: Canvas, *, fine: float, broad: float, wide: float) -> Plane:
+    """G_fine - G_broad of light over the deviation in a window of `broad` px."""
     out = canvas.empty()
     band = canvas.blur("light", fine) - canvas.blur("light", broad)
     ratio(band, deviation_of(canvas, sigma=broad, wide=wide), np.float32(1.0), np.float32(1.0), out)
@@ -121,6 +125,8 @@ def standard_of(canvas: Canvas, *, fine: float, broad: float, wide: float) -> Pl
 
 
 def curvature_of(canvas: Canvas, *, sigma: float, which: int) -> Plane:
+    """The smaller (0) or larger (1) eigenvalue of the Hessian of the logarithm of light, times sigma^2."""
+
     def make() -> NDArray[np.float32]:
         both = np.empty((2, *canvas.shape), np.float32)
         hessian_eigenvalues(canvas.blur("log_light", sigma), np.float32(sigma * sigma), both[0], both[1])
@@ -130,6 +136,7 @@ def curvature_of(canvas: Canvas, *, sigma: float, which: int) -> Plane:
 
 
 def gradient_of(canvas: Canvas, *, sigma: float) -> Plane:
+    """Steepness of G_sigma of light."""
     out = canvas.empty()
     gradient_magnitude(canvas.blur("light", sigma), out)
     return out

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelgbm.patches import grown, turned
 from pixelgbm.records import Truth
 
 __all__ = ["RIM", "Patch", "cut_patches", "graft"]
@@ -51,7 +52,6 @@ _CONTRAST = (0.7, 1.4)
 """Bounds of the factor that gives the patch the contrast of the surface it is laid into."""
 
 _Plane = NDArray[np.float32]
-
 
 _CALM = 0.002
 """Deviation of logarithms below which a surface has no pattern to fit."""
@@ -89,7 +89,7 @@ def cut_patches(image: NDArray[np.generic], truth: Truth, ignore: NDArray[np.boo
         return ()
     inner = np.zeros_like(marked)
     inner[RIM:-RIM, RIM:-RIM] = True
-    near = _grown(marked, _RING)
+    near = grown(marked, _RING)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(near.view(np.uint8), connectivity=8)
     levels = _logarithms(image)
     patches = []
@@ -103,7 +103,7 @@ def cut_patches(image: NDArray[np.generic], truth: Truth, ignore: NDArray[np.boo
         if too_large or ignored or not inner[window][inside].all():
             continue
         cut = {head: np.where(inside, plane[window], np.uint8(0)) for head, plane in truth.items()}
-        patches.append(Patch(levels[window].copy(), cut, inside, own & ~_grown(inside, 2), (top, left)))
+        patches.append(Patch(levels[window].copy(), cut, inside, own & ~grown(inside, 2), (top, left)))
     return tuple(patches)
 
 
@@ -154,9 +154,9 @@ def _moved(patch: Patch, shape: tuple[int, ...], rng: np.random.Generator) -> Pa
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
     factor = float(np.exp(rng.uniform(*np.log(_SCALES)))) if rng.integers(2) else 1.0
     levels, ring, truth = (
-        _turned(patch.levels, turns, mirror),
-        _turned(patch.ring, turns, mirror),
-        {head: _turned(plane, turns, mirror) for head, plane in patch.truth.items()},
+        turned(patch.levels, turns, mirror),
+        turned(patch.ring, turns, mirror),
+        {head: turned(plane, turns, mirror) for head, plane in patch.truth.items()},
     )
     size = tuple(round(factor * extent) for extent in ring.shape)
     if factor != 1 and max(size) <= min(shape):
@@ -166,7 +166,7 @@ def _moved(patch: Patch, shape: tuple[int, ...], rng: np.random.Generator) -> Pa
             ring = cv2.resize(ring.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
             truth = scaled
     marked = _marked(truth)
-    return Patch(levels, truth, marked, ring & ~_grown(marked, 2), patch.corner)
+    return Patch(levels, truth, marked, ring & ~grown(marked, 2), patch.corner)
 
 
 def _placed(surface: _Plane, grain: float, patch: Patch, corner: tuple[int, int]) -> _Place:
@@ -257,13 +257,3 @@ def _with_channels(plane: NDArray) -> NDArray:  # type: ignore[type-arg]
 
 def _blur(planes: _Plane, sigma: float) -> _Plane:
     return _with_channels(cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
-
-
-def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate(mask.view(np.uint8), window), dtype=np.uint8).view(np.bool_)
-
-
-def _turned(plane: NDArray, turns: int, mirror: bool) -> NDArray:  # type: ignore[type-arg]
-    plane = np.rot90(plane, turns)
-    return np.ascontiguousarray(plane[:, ::-1] if mirror else plane)

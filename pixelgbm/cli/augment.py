@@ -46,8 +46,9 @@ def command(
 
     \b
     Example:
-      pixelgbm augment demo/data --out demo/more --images 300
-      pixelgbm train demo/more --out demo/model
+      pixelgbm synth surfaces --task texture
+      pixelgbm augment surfaces --out more --images 300
+      pixelgbm train more --out model --metric verdict-f1
     """
     console = Console(quiet=quiet, json_path=json_path)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=("train",))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import Scene
+from pixelgbm.patches import grown, turned
 from pixelgbm.sampling import DEFECT
 
 __all__ = ["Patch", "cut_patches", "paste"]
@@ -47,7 +48,7 @@ def cut_patches(scene: Scene, truth: NDArray[np.uint8]) -> list[Patch]:
         return []
     names = ("red", "green", "blue") if scene.colour else (None,)
     ratio = np.stack([scene.planes["ratio" if name is None else f"ratio_{name}"] for name in names], axis=-1)
-    near, ring = _grown(defect, _NEAR), _grown(defect, _RING)
+    near, ring = grown(defect, _NEAR), grown(defect, _RING)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ring.view(np.uint8), connectivity=8)
     patches = []
     for label in range(1, count):
@@ -86,7 +87,7 @@ def paste(
         return test, truth
     patch = fitting[int(rng.integers(len(fitting)))]
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
-    ratio, mask = (_turned(plane, turns, mirror) for plane in (patch.ratio, patch.truth))
+    ratio, mask = (turned(plane, turns, mirror) for plane in (patch.ratio, patch.truth))
     top, left = (int(rng.integers(side - size + 1)) for side, size in zip(truth.shape, mask.shape, strict=True))
     window = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
     strength = np.float32(np.exp(rng.uniform(*np.log(_STRENGTH))))
@@ -97,13 +98,3 @@ def paste(
     new_test[window] = np.where(ratio != 0, changed, test[window])
     np.maximum(new_truth[window], mask, out=new_truth[window])
     return new_test, new_truth
-
-
-def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate(mask.view(np.uint8), window), dtype=np.uint8).view(np.bool_)
-
-
-def _turned(plane: NDArray, turns: int, mirror: bool) -> NDArray:  # type: ignore[type-arg]
-    plane = np.rot90(plane, turns)
-    return np.ascontiguousarray(plane[:, ::-1] if mirror else plane)
