@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,26 +98,24 @@ class Steps:
 
     def _taken(self, name: str, arguments: Sequence[str], codes: tuple[int, ...]) -> dict[str, Any]:
         print(" ".join(["pixelgbm", *arguments]), flush=True)
-        started, peak = time.monotonic(), 0
-        process = subprocess.Popen([sys.executable, "-m", "pixelgbm", *arguments], cwd=HERE.parent)
-        while process.poll() is None:
-            peak = max(peak, _high_water_kib(process.pid))
-            time.sleep(0.05)
-        if process.returncode not in codes:
-            raise SystemExit(f"{name}: ended with code {process.returncode}")
-        return {"seconds": time.monotonic() - started, "peak_mib": peak / 1024}
+        with tempfile.TemporaryDirectory() as folder:
+            peak, started = Path(folder) / "peak", time.monotonic()
+            ended = subprocess.run([sys.executable, "-c", _MEASURED, peak, *arguments], cwd=HERE.parent, check=False)
+            seconds = time.monotonic() - started
+            if ended.returncode not in codes:
+                raise SystemExit(f"{name}: ended with code {ended.returncode}")
+            return {"seconds": seconds, "peak_mib": int(peak.read_text(encoding="utf-8")) / 2**20}
 
 
-def _high_water_kib(pid: int) -> int:
-    """The most memory a process has had so far; 0 once it has ended.
-
-    What `wait4` says of a child is never less than what its parent held when it was started.
-    """
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+_MEASURED = """\
+import atexit, pathlib, sys
+from pixelgbm.__main__ import main
+from pixelgbm.machine import peak_memory
+peak = pathlib.Path(sys.argv.pop(1))
+atexit.register(lambda: peak.write_text(str(peak_memory() or 0)))
+main()
+"""
+"""`pixelgbm ARGUMENTS` that leaves the most bytes it held in the file named first: nobody else knows for sure."""
 
 
 def run_ours(options: argparse.Namespace) -> dict[str, Any]:

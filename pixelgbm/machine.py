@@ -37,7 +37,12 @@ def cores() -> int:
 
 
 def peak_memory() -> int | None:
-    """The most bytes this process has held in memory so far; None where the system does not say."""
+    """The most bytes this process has held in memory so far; None where the system does not say.
+
+    Linux's `getrusage` counts in what the parent held when it started this process; /proc does not.
+    """
+    if (high := _proc_value("/proc/self/status", "VmHWM")) is not None:
+        return int(high.removesuffix("kB")) * 1024
     try:
         import resource
     except ImportError:  # Windows
@@ -47,9 +52,13 @@ def peak_memory() -> int | None:
 
 
 def _processor() -> str:
+    return _proc_value("/proc/cpuinfo", "model name") or platform.processor() or "unknown"
+
+
+def _proc_value(path: str, name: str) -> str | None:
+    """The first value of that name in a file of "name: value" lines; None where there is no such file or name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown")
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
