@@ -6,6 +6,7 @@ Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 from features.catalog import DEFAULT, EVIDENCE, FAMILIES
 from features.errors import FeatureError
 from features.extract import empty_stack, extract, extract_scene, sample_columns, strips, with_halo
+from features.planes import Planes
 from features.registration import Quality, Registration, register
 from features.scene import MEASURES, Scene, prepare
 from features.spec import BLUE_TREATMENTS, FeatureSpec
@@ -20,6 +21,7 @@ __all__ = [
     "FeatureError",
     "FeatureSpec",
     "FeatureStack",
+    "Planes",
     "Quality",
     "Quantizer",
     "Registration",

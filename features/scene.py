@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.levels import luminance, median, thinned, to_float
 from features.opencv import highest, lowest
 from features.photometry import match_focus, match_light
+from features.planes import Planes, Recipe
 from features.registration import Quality, register
 from features.smoothing import smooth
 from features.trust import trust
@@ -23,6 +24,8 @@ LOG_OFFSET = np.float32(4.0)
 """Added to grey levels before the logarithm, so that the noise of black pixels does not explode."""
 BLUE_BLUR = 2.5
 """The camera's own blur of blue, px sigma, given to red and green when colours are compared with `blue="match"`."""
+
+CHANNELS = ("red", "green", "blue")
 
 MEASURES = (
     "reference",
@@ -43,7 +46,7 @@ MEASURES = (
 class Scene:
     """One image and, where it can be used, its reference: aligned, of the same light and focus.
 
-    planes: name -> (rows, cols) float32. Always `light` (luminance, 0..255) and `log_light`; of colour images `red`,
+    planes: made when asked for. Always `light` (luminance, 0..255) and `log_light`; of colour images `red`,
     `green`, `blue`; with a reference also `reference_...` of each and their differences `difference` (grey levels) and
     `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
     inverse square of its own noise, for blue was smoothed and is often the quietest witness; `joint_test` and
@@ -51,7 +54,7 @@ class Scene:
     covered: (rows, cols) bool, where the reference shows anything.
     """
 
-    planes: dict[str, Plane]
+    planes: Planes
     covered: NDArray[np.bool_] | None
     colour: bool
     quality: Quality | None
@@ -60,9 +63,8 @@ class Scene:
     def crop(self, top: int, left: int, bottom: int, right: int) -> Scene:
         """The same scene seen through a window, half-open; measures stay those of the whole image."""
         window = (slice(top, bottom), slice(left, right))
-        planes = {name: np.ascontiguousarray(plane[window]) for name, plane in self.planes.items()}
         covered = None if self.covered is None else np.ascontiguousarray(self.covered[window])
-        return Scene(planes, covered, self.colour, self.quality, self.measures)
+        return Scene(self.planes.window(*window), covered, self.colour, self.quality, self.measures)
 
 
 class Canvas:
@@ -129,65 +131,77 @@ def prepare(test: NDArray[np.generic], reference: NDArray[np.generic] | None, *,
     references = dict(zip(tests, matched, strict=True))
     reference_light = references["light"] if not colour else _light(references)
     for_test, for_reference = match_focus(tests["light"] if not colour else _light(tests), reference_light)
-    planes = _compared(tests, for_test, _blurred(references, for_reference), colour)
+    recipes = _logs(colour, "") | _focused(colour, for_test) | _logs(colour, "reference_") | _differences(colour)
+    known = tests | {f"reference_{name}": _blurred(plane, for_reference) for name, plane in references.items()}
+    whole = (registration.field, (int(reference.shape[0]), int(reference.shape[1])))
+    recipes["trust"] = lambda planes: trust(planes["focused_light"], planes["reference_light"], *whole)
+    planes = Planes(known, recipes)
     planes |= _joint(planes, covered, colour, blue)
-    planes["trust"] = trust(planes["focused_light"], planes["reference_light"], registration.field, reference.shape)
     return Scene(planes, covered, colour, registration.quality, _measures(planes, covered, registration.quality))
 
 
 def _channels(image: NDArray[np.float32]) -> dict[str, Plane]:
     if image.ndim == 2:
         return {"light": np.ascontiguousarray(image)}
-    return {name: np.ascontiguousarray(image[..., k]) for k, name in enumerate(("red", "green", "blue"))}
+    return {name: np.ascontiguousarray(image[..., k]) for k, name in enumerate(CHANNELS)}
 
 
-def _light(channels: dict[str, Plane]) -> Plane:
-    return np.float32(0.35) * channels["red"] + np.float32(0.65) * channels["green"]
+def _light(channels: Mapping[str, Plane], prefix: str = "") -> Plane:
+    return np.float32(0.35) * channels[f"{prefix}red"] + np.float32(0.65) * channels[f"{prefix}green"]
 
 
-def _blurred(channels: dict[str, Plane], sigma: float) -> dict[str, Plane]:
-    if sigma <= 0:
-        return channels
-    return {name: smooth(plane, sigma) for name, plane in channels.items()}
+def _blurred(plane: Plane, sigma: float) -> Plane:
+    return smooth(plane, sigma) if sigma > 0 else plane
 
 
-def _with_logs(channels: dict[str, Plane], colour: bool, prefix: str) -> dict[str, Plane]:
-    """The channels, their luminance, and the logarithms of both, under `prefix`; also red and green blurred as blue."""
-    planes = dict(channels)
+def _logs(colour: bool, prefix: str) -> dict[str, Recipe]:
+    """The logarithms of the channels under `prefix`; of colour also the luminance, blurred as blue, too."""
+    recipes: dict[str, Recipe] = {}
     if colour:
-        planes["light"] = _light(channels)
-        planes["matched_light"] = smooth(planes["light"], BLUE_BLUR)
-    logs = {f"log_{name}": np.log(plane + LOG_OFFSET) for name, plane in planes.items()}
-    return {prefix + name: plane for name, plane in (planes | logs).items()}
+        recipes[f"{prefix}light"] = lambda planes: _light(planes, prefix)
+        recipes[f"{prefix}matched_light"] = lambda planes: smooth(planes[f"{prefix}light"], BLUE_BLUR)
+    for name in ("light", *((*CHANNELS, "matched_light") if colour else ())):
+        recipes[f"{prefix}log_{name}"] = _log_of(prefix + name)
+    return recipes
+
+
+def _log_of(name: str) -> Recipe:
+    def recipe(planes: Planes) -> Plane:
+        out = planes[name] + LOG_OFFSET
+        return np.asarray(np.log(out, out=out))
+
+    return recipe
+
+
+def _focused(colour: bool, sigma: float) -> dict[str, Recipe]:
+    """The test as it is compared, blurred by sigma px; its own columns (contrast, Gabor, colour) read it as shot."""
+
+    def taken(name: str) -> Recipe:
+        return lambda planes: _blurred(planes[name], sigma)
+
+    shot = CHANNELS if colour else ("light",)
+    if sigma > 0:
+        return _logs(colour, "focused_") | {f"focused_{name}": taken(name) for name in shot}
+    return {f"focused_{name}": taken(name) for name in (*shot, *_logs(colour, ""))}
+
+
+def _differences(colour: bool) -> dict[str, Recipe]:
+    def ratio(name: str) -> Recipe:
+        return lambda planes: planes[f"focused_log_{name}"] - planes[f"reference_log_{name}"]
+
+    recipes: dict[str, Recipe] = {"ratio": ratio("light")}
+    recipes["difference"] = lambda planes: planes["focused_light"] - planes["reference_light"]
+    return recipes | {f"ratio_{name}": ratio(name) for name in ((*CHANNELS, "matched_light") if colour else ())}
 
 
 def _alone(image: NDArray[np.float32], colour: bool, quality: Quality | None) -> Scene:
-    planes = _with_logs(_channels(image), colour, "")
+    planes = Planes(_channels(image), _logs(colour, ""))
     return Scene(planes, None, colour, quality, _measures(planes, None, None))
 
 
-def _compared(tests: dict[str, Plane], sigma: float, references: dict[str, Plane], colour: bool) -> dict[str, Plane]:
-    # The test's own columns (contrast, Gabor, colour) read it as it was shot; only what is compared is focus-matched.
-    planes = _with_logs(tests, colour, "")
-    compared = {f"focused_{name}": plane for name, plane in planes.items()}
-    if sigma > 0:
-        compared = _with_logs(_blurred(tests, sigma), colour, "focused_")
-    planes |= {"focused_light": compared["focused_light"], "focused_log_light": compared["focused_log_light"]}
-    other = _with_logs(references, colour, "reference_")
-    planes |= other
-    planes["difference"] = compared["focused_light"] - other["reference_light"]
-    planes["ratio"] = compared["focused_log_light"] - other["reference_log_light"]
-    if colour:
-        for name in ("red", "green", "blue", "matched_light"):
-            planes[f"ratio_{name}"] = compared[f"focused_log_{name}"] - other[f"reference_log_{name}"]
-            planes[f"focused_{name}"] = compared[f"focused_{name}"]
-            planes[f"focused_log_{name}"] = compared[f"focused_log_{name}"]
-    return planes
-
-
-def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, blue: str) -> dict[str, Plane]:
+def _joint(planes: Planes, covered: NDArray[np.bool_], colour: bool, blue: str) -> dict[str, Plane]:
     """`joint_test`, `joint_reference`: logarithms of the channels, each weighted by 1 / noise^2 of its ratio."""
-    channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else ["red", "green", "blue"]
+    channels = ["light"] if not colour else ["red", "green"] if blue == "drop" else list(CHANNELS)
     seen = thinned(covered)
     ratios = [planes["ratio" if c == "light" else f"ratio_{c}"] for c in channels]
     noise = [1.4826 * median(np.abs(thinned(smooth(r, 2.0))[seen])) + 0.002 for r in ratios]
@@ -200,7 +214,7 @@ def _joint(planes: dict[str, Plane], covered: NDArray[np.bool_], colour: bool, b
     return sums | {"joint": sums["joint_test"] - sums["joint_reference"]}
 
 
-def _measures(planes: dict[str, Plane], covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:
+def _measures(planes: Planes, covered: NDArray[np.bool_] | None, quality: Quality | None) -> dict[str, float]:
     """Image-level numbers, all finite; noise is 1.4826 x the median absolute difference plus a floor.
 
     Taken from a grid of pixels, which tells as much.

@@ -28,7 +28,7 @@ def gradient_votes(image, warped, spread):
     padded = np.pad(np.asarray(warped, float), 1, mode="edge")
     r, c = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2, (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
     e = np.asarray(image, float) - warped
-    q = e / (spread + 0.7 * np.hypot(r, c))
+    q = e / (spread + 0.35 * np.hypot(r, c))
     weight = (1 + (q / 1.5) ** 2) ** -2.0
     return np.stack([weight * r * r, weight * c * c, weight * r * c, weight * r * e, weight * c * e])
 

@@ -11,6 +11,7 @@ from features.families.gabor import ORIENTATIONS, _energy, wavelength
 from features.families.measured import line_steps
 from features.kernels import alignment, contrast, difference, edges, pyramid, quantise
 from features.kernels import smooth as passes
+from features.planes import Planes
 from features.scene import Canvas, Scene
 from features.smoothing import half_gaussian, halvings, reach_of, smooth
 
@@ -254,4 +255,12 @@ def test_bytes_keep_the_order():
 
 
 def scene_of(plane):
-    return Scene({"light": np.ascontiguousarray(plane)}, None, False, None, {})
+    return Scene(Planes({"light": np.ascontiguousarray(plane)}), None, False, None, {})
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.2, 2.3])
+def test_a_blur_at_places_is_that_of_the_whole_plane(sigma):
+    plane = np.random.default_rng(4).normal(100, 20, (23, 31)).astype(np.float32)
+    found = np.empty(plane.size, np.float32)
+    passes.blur_at(plane, half_gaussian(sigma), np.arange(plane.size), found)
+    assert found.tobytes() == smooth(plane, sigma).tobytes()

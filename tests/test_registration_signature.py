@@ -24,7 +24,7 @@ def test_noise_alone_has_no_texture():
 
 @pytest.mark.parametrize("strength", [0.5, 4.0])
 def test_a_screen_is_cut_from_the_spectrum_and_the_picture_stays(strength):
-    picture, _ = signature_of(luminance(photograph(1, 240)))
+    picture, _ = signature_of(luminance(photograph(1, 480)))
     screen = np.float32(strength) * np.cos(2 * np.pi * (0.94 * ROWS + 0.34 * COLS) / 8).astype(np.float32)
     left = without_screen(picture + screen) - picture
     assert left[40:-40, 40:-40].std() < 0.2 * screen.std()

@@ -68,7 +68,7 @@ def test_what_is_seen_is_the_window_and_no_more():
     ids=["near", "far", "larger", "too large", "uneven"],
 )
 def test_a_second_shot_is_neither_far_nor_very_large_nor_uneven(warp, allowed):
-    assert bool(believable(SHAPE, warp, None, np.eye(3))) is allowed
+    assert bool(believable(SHAPE, warp, warp, np.eye(3))) is allowed
 
 
 def test_a_fine_step_that_runs_away_is_dropped():

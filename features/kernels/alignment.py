@@ -11,7 +11,7 @@ def gradient_votes(image, warped, spread, out):
     """Products of gradient and error, weighted: r r, c c, r c, r e, c e.
 
     e = image - warped; r, c: central differences of `warped` along rows and columns, edges repeated. A pixel weighs
-    (1 + (q / 1.5)^2)^-2 with q = e / (spread + .7 sqrt(r^2 + c^2)). out: (5, rows, cols).
+    (1 + (q / 1.5)^2)^-2 with q = e / (spread + .35 sqrt(r^2 + c^2)). out: (5, rows, cols).
     """
     rows, cols = image.shape
     half = np.float32(0.5)
@@ -26,7 +26,7 @@ def gradient_votes(image, warped, spread, out):
             r = (below[j] - above[j]) * half
             c = (line[j + 2] - line[j]) * half
             e = shown[j] - line[j + 1]
-            q = e / (spread + np.float32(0.7) * np.sqrt(r * r + c * c)) / np.float32(1.5)
+            q = e / (spread + np.float32(0.35) * np.sqrt(r * r + c * c)) / np.float32(1.5)
             weight = one / ((one + q * q) * (one + q * q))
             out[0, i, j] = weight * r * r
             out[1, i, j] = weight * c * c

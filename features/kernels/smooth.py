@@ -84,3 +84,24 @@ def odd_columns(src, taps, out):
             weight = taps[k]
             for j in range(cols):
                 target[j] += weight * (below[j] - above[j])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def blur_at(src, taps, places, out):
+    """What `even_rows` and then `even_columns` give, edges repeated, at the flat indices `places` only."""
+    rows, cols = src.shape
+    radius = taps.size - 1
+    column = np.empty(2 * radius + 1, np.float32)
+    for n in range(places.size):
+        row = places[n] // cols
+        col = places[n] % cols
+        for k in range(2 * radius + 1):
+            line = src[min(max(row + k - radius, 0), rows - 1)]
+            total = taps[0] * line[col]
+            for t in range(1, radius + 1):
+                total += taps[t] * (line[max(col - t, 0)] + line[min(col + t, cols - 1)])
+            column[k] = total
+        total = taps[0] * column[radius]
+        for t in range(1, radius + 1):
+            total += taps[t] * (column[radius - t] + column[radius + t])
+        out[n] = total

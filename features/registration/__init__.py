@@ -18,10 +18,10 @@ from features.levels import luminance, to_float
 from features.opencv import remap
 from features.registration.agreement import correlation
 from features.registration.refinement import fine_warp
-from features.registration.residual import with_residual
+from features.registration.residual import Residual, residual_field
 from features.registration.signature import signature_of
 from features.registration.verdict import Overlay, status_of
-from features.registration.warps import centre_shift, covered_by, dense, translation
+from features.registration.warps import Warp, at_half, centre_shift, covered_by, dense, from_half, translation
 
 __all__ = ["Quality", "Registration", "register"]
 
@@ -76,20 +76,30 @@ def register(test: NDArray[np.generic], reference: NDArray[np.generic]) -> Regis
     signature, own_texture = signature_of(luminance(image))
     other_signature, other_texture = signature_of(luminance(other))
     texture = min(own_texture, other_texture)
-    shape = signature.shape
-    centred = translation((np.array(other_signature.shape) - np.array(shape)) / 2.0)
+    shape, other_shape = image.shape[:2], other.shape[:2]
+    centred = translation((np.array(other_shape) - np.array(shape)) / 2.0)
     warp, trusted = centred, False
-    if min(*shape, *other_signature.shape) >= LEAST_SIDE and texture >= LEAST_TEXTURE:
-        warp, trusted = fine_warp(signature, other_signature, centred, texture)
-    row_map, col_map = dense(warp, *shape)
-    residual = 0.0
-    if trusted:
-        row_map, col_map, residual = with_residual(signature, other_signature, row_map, col_map)
-    covered = covered_by(other_signature.shape, row_map, col_map)
-    aligned = np.clip(remap(other, row_map, col_map), 0, 255)
-    seen = remap(other_signature, row_map, col_map, cubic=False)
-    agreement = correlation(signature, seen, covered)
-    laid = Overlay(image, aligned, signature, seen, covered, agreement)
-    status = status_of(laid, trusted=trusted, residual=residual, texture=texture)
-    quality = Quality(status, agreement, residual, texture, centre_shift(shape, warp, centred))
-    return Registration(warp, aligned, covered, np.stack([row_map, col_map]), quality)
+    if min(*shape, *other_shape) >= LEAST_SIDE and texture >= LEAST_TEXTURE:
+        half, trusted = fine_warp(signature, other_signature, at_half(centred), texture)
+        warp = from_half(half)
+    residual = residual_field(signature, other_signature, at_half(warp)) if trusted else None
+    field = _field(warp, residual, shape, halved=0)
+    aligned = np.clip(remap(other, *field), 0, 255)
+    covered = covered_by(other_shape, *field)
+    half_field = _field(at_half(warp), residual, signature.shape, halved=1)
+    overlap = covered_by(other_signature.shape, *half_field)
+    seen = np.where(overlap, remap(other_signature, *half_field, cubic=False), np.float32(0))
+    agreement = correlation(signature, seen, overlap)
+    last = 2 * residual.last if residual is not None else 0.0
+    laid = Overlay(image, aligned, covered, signature, seen, agreement)
+    status = status_of(laid, trusted=trusted, residual=last, texture=texture)
+    quality = Quality(status, agreement, last, texture, centre_shift(shape, warp, centred))
+    return Registration(warp, aligned, covered, field, quality)
+
+
+def _field(warp: Warp, residual: Residual | None, shape: tuple[int, ...], *, halved: int) -> NDArray[np.float32]:
+    """(2, rows, cols): where each pixel of a plane, halved so often, is read in the reference."""
+    field = np.stack(dense(warp, *shape))
+    if residual is not None:
+        field += residual.at(shape, 2 - halved)
+    return field

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features.kernels.alignment import masked_correlation
 from features.registration.warps import Warp, seen_through
 
-__all__ = ["OUTSTANDING", "correlation", "is_settled", "peak", "score"]
+__all__ = ["OUTSTANDING", "correlation", "is_settled", "peak"]
 
 Plane = NDArray[np.float32]
 
@@ -22,12 +22,6 @@ OUTSTANDING = 3.5
 def correlation(a: Plane, b: Plane, covered: NDArray[np.bool_]) -> float:
     """Of the covered pixels of two planes, -1..1; 0 where too few are covered to say."""
     return float(masked_correlation(np.ascontiguousarray(a), np.ascontiguousarray(b), np.ascontiguousarray(covered)))
-
-
-def score(signature: Plane, other: Plane, warp: Warp) -> float:
-    """Correlation of `signature` with `other` seen through `warp`; -1 where less than a quarter is covered."""
-    seen, covered = seen_through(warp, other, signature.shape)
-    return -1.0 if np.count_nonzero(covered) < 0.25 * covered.size else correlation(signature, seen, covered)
 
 
 def is_settled(signature: Plane, other: Plane, warp: Warp, scored: float) -> bool:

@@ -16,10 +16,9 @@ ORDINARY = (0.08, 15.0)
 """Change of scale or turn, radians, and shift, px, beyond which a warp is only believed where it settles."""
 
 
-def believable(shape: tuple[int, ...], start: Warp, found: Warp | None, centred: Warp) -> list[Warp]:
+def believable(shape: tuple[int, ...], start: Warp, found: Warp, centred: Warp) -> list[Warp]:
     """Of a start and what became of it: those that a second shot of the same sheet can have."""
-    near = found is not None and corner_move(shape, start, found) <= CORNER_LIMIT
-    candidates = [start, found] if near and found is not None else [start]
+    candidates = [start, found] if corner_move(shape, start, found) <= CORNER_LIMIT else [start]
     return [c for c in candidates if _is_possible(shape, c, centred)]
 
 

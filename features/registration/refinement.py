@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.registration.agreement import is_settled, score
+from features.registration.agreement import is_settled
+from features.registration.ascent import AFFINE, PROJECTIVE, climbed, score
 from features.registration.bounds import CORNER_LIMIT, believable, is_extraordinary
 from features.registration.starts import Start, first_start, further_starts
-from features.registration.warps import Warp, at_half, corner_move, from_half, swapped
-from features.smoothing import lowered
+from features.registration.warps import Warp, corner_move
+from features.smoothing import smooth
 
 __all__ = ["fine_warp"]
 
 Plane = NDArray[np.float32]
 
+BLUR = 0.6
+"""Px of the signatures; what is left of a screen must not lead to the wrong one of its dots."""
 GAIN = 0.01
 """What a warp with more freedom must gain in correlation to be preferred."""
 TRUSTED = 0.15
@@ -27,9 +29,9 @@ TRUSTED = 0.15
 def fine_warp(signature: Plane, other: Plane, centred: Warp, texture: float) -> tuple[Warp, bool]:
     """The refined warp, and whether it is better than laying centre on centre.
 
-    All is done at half the resolution; what that leaves, the residual field finds.
+    Signatures and warps are at half the resolution of the image; what that leaves, the residual field finds.
     """
-    signature, other, centred = lowered(signature, 1), lowered(other, 1), at_half(centred)
+    signature, other = smooth(signature, BLUR), smooth(other, BLUR)
     shape = signature.shape
     best, best_score = centred, score(signature, other, centred)
 
@@ -47,7 +49,7 @@ def fine_warp(signature: Plane, other: Plane, centred: Warp, texture: float) -> 
             prefer(_continued(further, centred), 2 * GAIN)
             if is_settled(signature, other, best, best_score):
                 break
-    found = _ecc(signature, other, best, motion=cv2.MOTION_HOMOGRAPHY, iterations=15)
+    found = climbed(signature, other, best, PROJECTIVE, 15)
     prefer(believable(shape, best, found, centred)[1:], GAIN)  # the first of them is `best`, scored already
     # With scales and turns to choose from, two texts always find some agreement.
     if is_extraordinary(shape, best, centred) and not is_settled(signature, other, best, best_score):
@@ -55,24 +57,10 @@ def fine_warp(signature: Plane, other: Plane, centred: Warp, texture: float) -> 
     trusted = best_score >= TRUSTED
     if not trusted and corner_move(shape, centred, best) > CORNER_LIMIT / 2:
         best = centred
-    return from_half(best), trusted
+    return best, trusted
 
 
 def _continued(start: Start, centred: Warp) -> list[Warp]:
-    """A start and the affine step from it, as far as they are believable."""
-    found = _ecc(start.image, start.reference, start.warp, motion=cv2.MOTION_AFFINE, iterations=40)
+    """A start and the affine steps from it, as far as they are believable."""
+    found = climbed(start.image, start.reference, start.warp, AFFINE, 40)
     return believable(start.image.shape, start.warp, found, centred)
-
-
-def _ecc(signature: Plane, other: Plane, warp: Warp, *, motion: int, iterations: int) -> Warp | None:
-    """One run of enhanced correlation; None where it does not converge."""
-    start = swapped(warp).astype(np.float32)
-    if motion != cv2.MOTION_HOMOGRAPHY:
-        start = np.ascontiguousarray(start[:2] / start[2, 2])
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, 1e-4)
-    try:
-        _, found = cv2.findTransformECC(signature, other, start, motion, criteria, None, 1)  # type: ignore[call-overload]
-    except cv2.error:
-        return None
-    full = np.vstack([found, [0, 0, 1]]) if found.shape[0] == 2 else found
-    return swapped(full.astype(np.float64)) if np.isfinite(full).all() else None

@@ -1,27 +1,31 @@
-"""What of a picture is compared: locally normalised luminance, without what is printing or light."""
+"""What of a picture is compared: locally normalised luminance at half the resolution, without printing and light."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.smoothing import smooth
+from features.smoothing import lowered, smooth
 
 __all__ = ["signature_of", "without_screen"]
 
 Plane = NDArray[np.float32]
 
-DESCREEN = 1.6
-"""Blur, px, that removes a halftone of up to ~4 px before anything is compared."""
+DESCREEN = 1.0
+"""Blur, px; with that of halving, 1.3: removes most of a halftone of up to ~4 px before anything is compared."""
 
 
 def signature_of(plane: Plane) -> tuple[Plane, float]:
-    """High-passed, locally normalised luminance, and the share of its variance that survives a wider blur."""
-    high = smooth(plane, DESCREEN) - smooth(plane, 12.0)
-    energy = smooth(high * high, 12.0)
-    wider = smooth(high, 3.0)
+    """High-passed, locally normalised luminance at half the resolution of `plane`; how much of it is picture.
+
+    That is the share of its variance without the finest grain, 0..1, which survives a wider blur.
+    """
+    blurred = lowered(smooth(plane, DESCREEN), 1)
+    high = blurred - smooth(blurred, 6.0)
+    energy = smooth(high * high, 6.0)
+    narrow, wider = smooth(high, 0.6), smooth(high, 1.5)
     floor = np.float32(0.25 + 0.05 * float(np.sqrt(np.mean(high * high))))
-    texture = float(np.mean(wider * wider)) / (float(np.mean(high * high)) + 0.5)
+    texture = float(np.mean(wider * wider)) / (float(np.mean(narrow * narrow)) + 0.5)
     return np.asarray(high / (np.sqrt(energy) + floor), np.float32), texture
 
 

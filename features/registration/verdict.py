@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.levels import luminance, median, thinned
 from features.registration.agreement import OUTSTANDING, correlation, peak
-from features.smoothing import lowered, smooth
+from features.smoothing import smooth
 
 __all__ = ["Overlay", "status_of"]
 
@@ -31,15 +31,16 @@ WANDERING = 0.6
 class Overlay:
     """A reference laid on its image.
 
-    image, aligned: (rows, cols[, 3]) float32, 0..255. signature, seen: (rows, cols) float32, what is compared of
-    each. covered: (rows, cols) bool, False where the reference shows nothing. agreement: correlation of the signatures.
+    image, aligned: (rows, cols[, 3]) float32, 0..255. covered: (rows, cols) bool, False where the reference shows
+    nothing. signature, seen: float32 at half the resolution, what is compared of each; `seen` is 0 where the reference
+    shows nothing. agreement: their correlation.
     """
 
     image: NDArray[np.float32]
     aligned: NDArray[np.float32]
+    covered: NDArray[np.bool_]
     signature: Plane
     seen: Plane
-    covered: NDArray[np.bool_]
     agreement: float
 
 
@@ -96,10 +97,7 @@ def _is_contradicted(laid: Overlay) -> bool:
         return True
     # Two shots of one sheet agree best where they lie on each other, however faint what they share.
     faint = structure >= STRUCTURE and laid.agreement < UNANSWERED
-    return (
-        faint
-        and peak(*(lowered(plane, 1) for plane in (laid.signature, np.where(laid.covered, laid.seen, 0)))) < OUTSTANDING
-    )
+    return faint and peak(laid.signature, laid.seen) < OUTSTANDING
 
 
 def _structure(light: Plane) -> float:

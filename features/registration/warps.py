@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.overlay import places_through
 from features.opencv import remap
 
 __all__ = [
@@ -77,12 +78,9 @@ def corner_move(shape: tuple[int, ...], one: Warp, two: Warp) -> float:
 
 def dense(warp: Warp, rows: int, cols: int) -> tuple[Plane, Plane]:
     """Where each pixel lies in the reference: two (rows, cols) planes, row and column."""
-    r = np.arange(rows)[:, None]
-    c = np.arange(cols)[None, :]
-    depth = warp[2, 0] * r + warp[2, 1] * c + warp[2, 2]
-    row_map = (warp[0, 0] * r + warp[0, 1] * c + warp[0, 2]) / depth
-    col_map = (warp[1, 0] * r + warp[1, 1] * c + warp[1, 2]) / depth
-    return row_map.astype(np.float32), col_map.astype(np.float32)
+    maps = np.empty((2, rows, cols), np.float32)
+    places_through(np.ascontiguousarray(warp, np.float64), maps)
+    return maps[0], maps[1]
 
 
 def covered_by(shape: tuple[int, ...], row_map: Plane, col_map: Plane) -> NDArray[np.bool_]:

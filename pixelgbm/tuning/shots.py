@@ -12,7 +12,7 @@ from typing import IO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from features import EVIDENCE, FeatureStack, Scene, extract_scene, with_halo
+from features import EVIDENCE, FeatureStack, Planes, Scene, extract_scene, with_halo
 from pixelgbm import datasets, files
 from pixelgbm.config import RunConfig
 from pixelgbm.mapping import prepare_pair
@@ -58,7 +58,7 @@ class Shot:
         )
         # Copies are writable: the kernels are compiled for such arrays once, and not again for read-only ones.
         planes = {name: np.array(plane) for name, plane in self.scene.planes.items()}
-        return Shown(replace(self.scene, planes=planes), first, self.truth, self.ignore, known=self.stack)
+        return Shown(replace(self.scene, planes=Planes(planes)), first, self.truth, self.ignore, known=self.stack)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +138,7 @@ class _Needed:
         kind = (scene.covered is None, scene.colour)
         if kind not in self._names:
             self._names[kind] = self._find(scene, stack, look)
-        return replace(scene, planes={name: scene.planes[name] for name in sorted(self._names[kind])})
+        return replace(scene, planes=Planes({name: scene.planes[name] for name in sorted(self._names[kind])}))
 
     @staticmethod
     def _find(scene: Scene, stack: FeatureStack, look: Look) -> frozenset[str]:
@@ -147,7 +147,7 @@ class _Needed:
         prior = np.zeros(scene.planes["light"].shape, np.uint8)
         names = {"light"}
         while True:
-            part = replace(scene, planes={name: scene.planes[name] for name in names})
+            part = replace(scene, planes=Planes({name: scene.planes[name] for name in names}))
             try:
                 extract_scene(part, spec, quantizer, prior=prior, known=stack)
             except KeyError as missing:
@@ -201,7 +201,7 @@ def _on_disk(shot: Shot, file: IO[bytes]) -> Shot:
     """The same shot with its planes at the end of `file`."""
     planes = {name: _kept(plane, file) for name, plane in shot.scene.planes.items()}
     stack = replace(shot.stack, planes=_kept(shot.stack.planes, file))
-    return replace(shot, stack=stack, scene=replace(shot.scene, planes=planes))
+    return replace(shot, stack=stack, scene=replace(shot.scene, planes=Planes(planes)))
 
 
 def _kept(array: NDArray[_Number], file: IO[bytes]) -> NDArray[_Number]:

@@ -1,0 +1,60 @@
+"""Planes by name, each made when it is first asked for: a lean look asks for few of them, a tile for a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import RLock
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Planes", "Recipe"]
+
+Plane = NDArray[np.float32]
+
+
+class Planes(Mapping[str, Plane]):
+    """name -> (rows, cols) float32.
+
+    known: those that are there. recipes: how the others are made of these planes, once, whichever thread asks first.
+    """
+
+    def __init__(self, known: Mapping[str, Plane], recipes: Mapping[str, Recipe] = MappingProxyType({})) -> None:
+        self._known = dict(known)
+        self._recipes = dict(recipes)
+        self._lock = RLock()
+
+    def __getitem__(self, name: str) -> Plane:
+        if name not in self._known:
+            with self._lock:
+                if name not in self._known:
+                    self._known[name] = self._recipes[name](self)
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._recipes  # a mapping's own would make the plane
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known | self._recipes)
+
+    def __len__(self) -> int:
+        return len(self._known | self._recipes)
+
+    def __or__(self, others: Mapping[str, Plane]) -> Planes:
+        """These planes and `others`, which win."""
+        return Planes(others, {name: self._handed(name) for name in self if name not in others})
+
+    def window(self, rows: slice, cols: slice) -> Planes:
+        """The same planes seen through a window, contiguous."""
+        return Planes({}, {name: self._cut(name, rows, cols) for name in self})
+
+    def _handed(self, name: str) -> Recipe:
+        return lambda _: self[name]
+
+    def _cut(self, name: str, rows: slice, cols: slice) -> Recipe:
+        return lambda _: np.ascontiguousarray(self[name][rows, cols])
+
+
+Recipe = Callable[[Planes], Plane]
+"""Makes one plane of others."""

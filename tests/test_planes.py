@@ -1,0 +1,55 @@
+"""Planes: made when they are asked for, once, and the same through a window."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from features import Planes
+
+
+def counted(calls, name, make):
+    def recipe(planes):
+        calls.append(name)
+        return make(planes)
+
+    return recipe
+
+
+@pytest.fixture
+def made():
+    calls = []
+    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
+    recipes = {
+        "twice": counted(calls, "twice", lambda planes: planes["plane"] * 2),
+        "more": counted(calls, "more", lambda planes: planes["twice"] + 1),
+    }
+    return Planes({"plane": plane}, recipes), calls
+
+
+def test_a_plane_is_made_once_and_only_when_asked_for(made):
+    planes, calls = made
+    assert sorted(planes) == ["more", "plane", "twice"] and len(planes) == 3
+    assert "more" in planes and "less" not in planes
+    assert planes["plane"][0, 1] == 1 and not calls
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: planes["more"], range(8)))
+    assert all(plane is found[0] for plane in found) and calls == ["more", "twice"]
+    np.testing.assert_array_equal(found[0], planes["plane"] * 2 + 1)
+    with pytest.raises(KeyError, match="less"):
+        planes["less"]
+
+
+def test_a_window_cuts_what_is_asked_for(made):
+    planes, calls = made
+    window = planes.window(slice(1, 3), slice(0, 2))
+    assert not calls
+    assert window["twice"].flags.c_contiguous and calls == ["twice"]
+    np.testing.assert_array_equal(window["twice"], planes["twice"][1:3, 0:2])
+
+
+def test_others_win_and_the_rest_is_shared(made):
+    planes, calls = made
+    both = planes | {"plane": np.zeros((3, 4), np.float32), "new": np.ones((3, 4), np.float32)}
+    assert set(both) == {"plane", "twice", "more", "new"}
+    assert not both["plane"].any() and both["twice"] is planes["twice"] and calls == ["twice"]
