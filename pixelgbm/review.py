@@ -35,8 +35,8 @@ HALF = 30.0
 """Undecided pixels that make half a doubt."""
 
 LEAST = 0.01
-"""Probability below which a pixel is background, of which there is too much to add up. On the pairs above w has the rank
-correlation .37 with it, .35 without, .33 with 0.1."""
+"""Probability below which a pixel is background, of which there is too much to add up. On the pairs above the rank
+correlation of w is .37 with it, .35 without, .33 with 0.1."""
 
 COLUMNS = ("rank", "id", "worth", "region_doubt", "pixel_doubt", "undecided", "head", "row", "col", "score", "flags")
 

@@ -255,7 +255,7 @@ def decision_section(model: Model, surfaces: Mapping[str, Surface]) -> Section:
     blocks: list[Block] = []
     for head in model.heads:
         rule = head.rule.to_dict()
-        rule["low"] = f"{head.rule.low} of 255, p >= {head.rule.low / 255:.2f}"
+        rule["low"] = f"{head.rule.low} of 255, p >= {head.rule.low / 255:.2f} before calibration"
         facts = [(name.replace("_", " "), _value(value)) for name, value in rule.items()]
         surface = surfaces.get(head.name)
         if surface is not None and surface.chosen is not None:
@@ -292,9 +292,9 @@ def gallery_section(rows: Sequence[GalleryRow], rest: Sequence[Pick], *, probabi
         "what was found and touches it. Vermilion: found, and no truth there. Light blue, broken: a defect "
         "that nothing touches."
     )
-    blocks: list[Block] = [Text(text)]
-    if not probabilities:
-        blocks.append(Text("No probability panel: predict with --probabilities keeps the maps."))
+    shown = "Probability: violet 0, blue 0.1, teal 0.25, green 0.5, yellow 1."
+    lacking = "No probability panel: predict with --probabilities keeps the maps."
+    blocks: list[Block] = [Text(text), Text(shown if probabilities else lacking)]
     blocks.append(Gallery(kinds, levels, tuple(rows)))
     if rest:
         heading = ("image", "level", "kind", "score", "truth, px", "found, px")
