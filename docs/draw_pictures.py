@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features import FAMILIES, FeatureSpec, extract, fit_quantizer, register, sample_columns
-from pixelgbm import datasets, inspection, synth, training, tuning
+from pixelgbm import datasets, inspection, mapping, synth, training, tuning
 from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig
-from pixelgbm.model import read_model
+from pixelgbm.model import Model, read_model
 from pixelgbm.records import Dataset, Pair
 from pixelgbm.report.panels import HIT
 
@@ -58,17 +58,26 @@ def main() -> None:
         training.train(data.select({"train"}), SMALL, out=Path(folder) / "model")
         tuning.tune_model(Path(folder) / "model", trials=120)
         pair, truth = dirtiest(data)
-        found = inspection.inspect_pair(read_model(Path(folder) / "model"), pair)
+        model = read_model(Path(folder) / "model")
+    found = inspection.inspect_pair(model, pair)
     window = around(truth)
     probability, mask = found.probabilities["dirt"], found.masks["dirt"]
     aligned = register(pair.test, pair.reference).aligned.round().astype(np.uint8)
     sides = {"image": pair.test, "reference": aligned}
     draw(PICTURES / "found.png", sides | {"found": outlined(pair.test, mask)}, window, colours=256)
     draw(PICTURES / "pair.png", sides | {"truth": truth, "probability": probability, "mask": mask}, window)
-    prior = np.rint(probability * 255).astype(np.uint8)
+    prior = first_levels(model, pair)
     for family in FAMILIES:
         planes = family_planes(family, pair, prior)
         draw(PICTURES / f"{family}.png", {"image": pair.test} | planes, window)
+
+
+def first_levels(model: Model, pair: Pair) -> NDArray[np.uint8]:
+    """The map of the first look before it is calibrated: what the context of a later look is measured on."""
+    look = model.looks[0]
+    scene = mapping.prepare_pair(look, pair)
+    first = mapping.first_stack(look, scene)
+    return mapping.map_head(model.looks, model.heads[0], scene, pair.ignore, first=first).first
 
 
 def dirtiest(data: Dataset) -> tuple[Pair, NDArray[np.bool_]]:

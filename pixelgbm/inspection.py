@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features import FeatureError, Scene
 from pixelgbm import datasets, decision, regions
-from pixelgbm.calibration import Calibration
+from pixelgbm.calibration import Calibration, calibrated_map
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.forest import Trees, predict_rows
 from pixelgbm.mapping import HeadMap, References, first_stack, map_heads, prepare_pair
@@ -31,6 +31,7 @@ __all__ = [
     "inspect_pair",
     "judge",
     "pair_flags",
+    "promised_map",
     "region_of",
     "region_scores",
 ]
@@ -65,11 +66,24 @@ def inspect_pair(
     maps: dict[str, NDArray[np.float32]] = {}
     found: list[Region] = []
     for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore, first=stack):
-        maps[head.name] = mapped.probability
+        maps[head.name] = promised_map(head, mapped, pair.ignore)
         masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)
     flags = pair_flags(pair, scene, references=references)
     return Inspection(id, masks, maps, tuple(found), Verdict(accepted=not found, flags=flags))
+
+
+def promised_map(head: Head, mapped: HeadMap, ignore: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """(rows, cols) float32: how often pixels that looked like these were defects; 0 where ignored.
+
+    The map of the boosters where the model has no calibration for it. Nothing is decided on it.
+    """
+    if head.map_calibration is None:
+        return mapped.probability
+    promised = calibrated_map(head.map_calibration, mapped.probability)
+    if ignore is not None:
+        promised[ignore] = 0
+    return promised
 
 
 Cut = tuple[regions.RegionTable, NDArray[np.float64]]

@@ -47,7 +47,8 @@ class Head:
     """One kind of defect.
 
     boosters: one per look. survivor_cut: probability below which a pixel is not looked at again; None with one
-    look. region_booster: None means that a region's mean probability is its raw score.
+    look. region_booster: None means that a region's mean probability is its raw score. map_calibration: what the map
+    of the last look promises; no decision is made on it. None in models trained before there was any: maps as they are.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Head:
     region_booster: Trees | None
     calibration: Calibration
     rule: Rule
+    map_calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,16 +144,17 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, bytes]]:
         if head.region_booster is not None:
             region_file = f"head-{place}-regions.txt"
             texts[region_file] = head.region_booster.to_text().encode()
-        heads.append(
-            {
-                "name": head.name,
-                "boosters": boosters,
-                "survivor_cut": head.survivor_cut,
-                "region_booster": region_file,
-                "calibration": head.calibration.to_dict(),
-                "rule": head.rule.to_dict(),
-            }
-        )
+        entry: dict[str, Any] = {
+            "name": head.name,
+            "boosters": boosters,
+            "survivor_cut": head.survivor_cut,
+            "region_booster": region_file,
+            "calibration": head.calibration.to_dict(),
+            "rule": head.rule.to_dict(),
+        }
+        if head.map_calibration is not None:  # left out where there is none: older models keep their digest
+            entry["map_calibration"] = head.map_calibration.to_dict()
+        heads.append(entry)
     looks = [
         {"spec": look.spec.to_dict(), "spec_digest": look.spec.digest, "quantizer": look.quantizer.to_dict()}
         for look in model.looks
@@ -267,18 +270,29 @@ def _look(entry: Mapping[str, Any], *, where: str) -> Look:
 
 
 def _head(entry: Mapping[str, Any], texts: Mapping[str, str], folder: Path) -> Head:
+    name = str(entry["name"])
     region_file = entry["region_booster"]
     cut = entry["survivor_cut"]
     return Head(
-        name=str(entry["name"]),
+        name=name,
         boosters=tuple(parse_trees(texts[name], where=str(folder / name)) for name in entry["boosters"]),
         survivor_cut=None if cut is None else float(cut),
         region_booster=None
         if region_file is None
         else parse_trees(texts[region_file], where=str(folder / region_file)),
-        calibration=Calibration.from_dict(entry["calibration"]),
+        calibration=_calibration(entry["calibration"], where=f"head {name}: region"),
         rule=Rule.from_dict(entry["rule"]),
+        map_calibration=_calibration(entry["map_calibration"], where=f"head {name}: map")
+        if "map_calibration" in entry
+        else None,
     )
+
+
+def _calibration(values: Mapping[str, Any], *, where: str) -> Calibration:
+    try:
+        return Calibration.from_dict(values)
+    except ModelError as error:
+        raise ModelError(f"{where} {error}") from None
 
 
 def check_model(folder: Path | str) -> list[str]:

@@ -85,7 +85,8 @@ class Region:
     """One connected defect that was found.
 
     bbox: (top, left, bottom, right), half-open. centroid: (row, col). score: 0..1, the calibrated
-    confidence of the region booster. mean_probability and max_probability: of the pixel map inside.
+    confidence of the region booster. mean_probability and max_probability: of the pixel map inside, before it is
+    calibrated, as the rule sees it.
     """
 
     head: str
@@ -112,7 +113,8 @@ class Verdict:
 class Inspection:
     """All that is known of one image after it was inspected.
 
-    masks: per head (rows, cols) bool. probabilities: per head (rows, cols) float32, 0..1.
+    masks: per head (rows, cols) bool. probabilities: per head (rows, cols) float32, 0..1, calibrated: of the pixels
+    with a probability p the share p is defect. The rule decides on the maps before calibration.
     """
 
     id: str

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelgbm.calibration import IDENTITY, Calibration, fit_calibration
+from pixelgbm.calibration import (
+    IDENTITY,
+    Calibration,
+    calibrated_map,
+    count_labels,
+    fit_calibration,
+    fit_map_calibration,
+)
 from pixelgbm.errors import ModelError
 
 
@@ -45,6 +52,60 @@ def test_levels_are_kept_on_average() -> None:
     fitted = fit_calibration(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.0, 0.6, 0.4, 1.0]))
     assert fitted.scores == (0.1, 0.25, 0.4)
     assert fitted.probabilities == (0.0, 0.5, 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 4000), bytes=st.sampled_from([2, 9, 256]))
+def test_map_promises_add_up_to_the_truth_and_keep_its_order(seed: int, size: int, bytes: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, bytes, (1, size)).astype(np.uint8)
+    soft = rng.integers(0, 256, (1, size)) * (rng.random((1, size)) < levels / 256)
+    counts = count_labels(levels, soft.astype(np.uint8), np.ones((1, size), dtype=bool))
+    fitted = fit_map_calibration(counts)
+    promised = calibrated_map(fitted, (levels / 255).astype(np.float32))
+    assert promised.sum(dtype=np.float64) == pytest.approx(soft.sum() / 255, rel=1e-5, abs=1e-5)
+    levels_there = np.flatnonzero(counts[0])
+    said = fitted(levels_there / 255)
+    steps = np.diff(said)
+    assert (steps >= 0).all()
+    assert (steps > 0).all() or said[0] == 0 or said[-1] == 1
+
+
+def test_bytes_that_share_a_level_are_tilted_about_its_mean() -> None:
+    counts = np.zeros((2, 256), dtype=np.int64)
+    counts[0, [0, 10, 20, 255]] = 100, 30, 10, 10
+    counts[1, [0, 10, 20, 255]] = 0, 255 * 15, 255 * 5, 255 * 10
+    fitted = fit_map_calibration(counts)
+    assert fitted.scores == (0.0, 10 / 255, 20 / 255, 1.0)
+    # Both bytes have one half; the steeper side of their mean, 12.5, reaches a third of the way from 1/2 to 1.
+    slope = 0.5 / 3 / 7.5
+    assert fitted.probabilities == pytest.approx((0.0, 0.5 - 2.5 * slope, 0.5 + 7.5 * slope, 1.0))
+
+
+def test_ignored_pixels_are_not_counted_and_soft_truth_is() -> None:
+    levels = np.array([[3, 3, 200]], dtype=np.uint8)
+    truth = np.array([[255, 255, 51]], dtype=np.uint8)
+    counts = count_labels(levels, truth, np.array([[True, False, True]]))
+    assert counts[:, 3].tolist() == [1, 255]
+    assert counts[:, 200].tolist() == [1, 51]
+    assert counts.sum(axis=1).tolist() == [2, 306]
+
+
+def test_map_without_pixels_keeps_its_promises() -> None:
+    assert fit_map_calibration(np.zeros((2, 256), dtype=np.int64)) == IDENTITY
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_table_of_a_map_equals_the_calibration(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 50, (2, 256))
+    counts[1] = rng.integers(0, 255 * counts[0] + 1)
+    fitted = fit_map_calibration(counts)
+    probability = rng.random((7, 30), dtype=np.float32)
+    np.testing.assert_allclose(calibrated_map(fitted, probability), fitted(probability), atol=3e-5)
+    ends = calibrated_map(fitted, np.array([[0, 1]], dtype=np.float32))
+    np.testing.assert_allclose(ends, [fitted(np.array([0.0, 1.0]))], atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_explain_says_who_spoke_for_what_was_found(tiny_model, dirty, tmp_path, 
     for region in head["regions"]:
         assert sum(region["families"].values()) + region["base"] == pytest.approx(region["log_odds"])
         assert (region["failed"] is None) == region["found"]
+        assert 0 <= region["probability"] <= 1
     pixel = head["pixel"]
     assert (pixel["row"], pixel["col"], pixel["found"]) == (50, 55, True)
     top, left, bottom, right = head["regions"][pixel["region"]]["bbox"]

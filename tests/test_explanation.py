@@ -77,11 +77,23 @@ def test_contributions_add_up_to_the_raw_score_of_our_own_forest(three_looks: Mo
     assert "context" not in told.families
 
 
-def test_a_pixels_log_odds_are_those_of_its_probability(model: Model) -> None:
+def test_a_pixels_log_odds_are_those_of_its_raw_probability(model: Model) -> None:
     for at in ((38, 36), (0, 0)):
         pixel = explain_pair(model, labelled(1).pair, at=at).heads[0].pixel
         assert pixel is not None
-        assert pixel.evidence.log_odds == pytest.approx(np.log(pixel.probability / (1 - pixel.probability)), rel=1e-4)
+        raw = pixel.raw_probability
+        assert pixel.evidence.log_odds == pytest.approx(np.log(raw / (1 - raw)), rel=1e-4)
+
+
+def test_probabilities_are_those_of_the_calibrated_map(model: Model) -> None:
+    pair = labelled(1).pair
+    head, promised = explain_pair(model, pair, at=(38, 36)).heads[0], inspect_pair(model, pair).probabilities["dirt"]
+    assert head.pixel is not None
+    assert head.pixel.probability == promised[38, 36] != head.pixel.raw_probability
+    for item in head.regions:
+        top, left, bottom, right = item.region.bbox
+        inside = promised[top:bottom, left:right]
+        assert inside.min() <= item.probability <= inside.max()
 
 
 def test_nothing_to_explain_is_no_error(one_look: Model) -> None:
@@ -158,7 +170,7 @@ def test_a_pixel_is_explained_by_the_last_look_that_judged_it(three_looks: Model
     outside = asked((2, 2)).heads[0].pixel
     assert outside is not None
     cut = three_looks.heads[0].survivor_cut
-    assert outside.failed == Failed("survivor_cut", outside.probability, cut)
+    assert outside.failed == Failed("survivor_cut", outside.raw_probability, cut)
     assert (outside.look, outside.region) == (1, None)
 
 

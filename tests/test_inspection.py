@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pixelgbm import datasets, training
+from pixelgbm.calibration import Calibration, calibrated_map
 from pixelgbm.inspection import inspect_into, inspect_many, inspect_pair
 from pixelgbm.linking import fragments_of
 from pixelgbm.mapping import byte_map
@@ -98,10 +99,23 @@ def test_decisions_are_made_on_bytes(model: Model) -> None:
     """A difference that the byte map cannot hold must not change a mask: tuning never saw it."""
     head = model.heads[0]
     low = replace(head.rule, region_cut=-1.0, min_area=0, fill_holes=False)
-    model = replace(model, heads=(replace(head, rule=low),))
+    model = replace(model, heads=(replace(head, rule=low, map_calibration=None),))
     pair = labelled(1).pair
     inspection = inspect_pair(model, pair)
     assert np.array_equal(inspection.masks["dirt"], byte_map(inspection.probabilities["dirt"]) >= low.low)
+
+
+def test_calibration_of_the_map_decides_nothing(model: Model, data: Dataset) -> None:
+    steep = Calibration((0.0, 0.5, 1.0), (0.2, 0.3, 0.9))
+    raw, other = (
+        replace(model, heads=(replace(model.heads[0], map_calibration=calibration),)) for calibration in (None, steep)
+    )
+    for before, own, after in zip(*(_all(one, data)[0] for one in (raw, model, other)), strict=True):
+        for found, calibration in ((own, model.heads[0].map_calibration), (after, steep)):
+            assert (found.regions, found.verdict) == (before.regions, before.verdict)
+            assert np.array_equal(found.masks["dirt"], before.masks["dirt"])
+            promised = calibrated_map(calibration, before.probabilities["dirt"])
+            assert np.array_equal(found.probabilities["dirt"], promised)
 
 
 def test_a_larger_minimum_size_only_removes_regions(model: Model, data: Dataset) -> None:

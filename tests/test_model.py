@@ -46,8 +46,9 @@ def make_model(**changed: Any) -> Model:
         region_booster=booster(region_feature_names(SPEC.columns)),
         calibration=Calibration((0.1, 0.7), (0.0, 0.9)),
         rule=replace(DEFAULT_RULE, region_cut=1 / 3, gate=0.1 + 0.2),
+        map_calibration=Calibration((0.0, 1.0), (0.001, 0.8)),
     )
-    plain = replace(head, name="rust", region_booster=None)
+    plain = replace(head, name="rust", region_booster=None, map_calibration=None)
     values: dict[str, Any] = {"looks": (look,), "heads": (head, plain), "layout": "manifest", "metric": "macro-f1"}
     return Model(**(values | {"profile": "fast", "training": {"seed": 3, "images": 7}} | changed))
 
@@ -68,6 +69,7 @@ def test_written_and_read_model_is_the_same(folder: Path) -> None:
     assert again.looks == model.looks
     assert [head.rule for head in again.heads] == [head.rule for head in model.heads]
     assert [head.calibration for head in again.heads] == [head.calibration for head in model.heads]
+    assert [head.map_calibration for head in again.heads] == [head.map_calibration for head in model.heads]
     assert again.heads[1].region_booster is None
     assert (again.layout, again.metric, again.profile) == ("manifest", "macro-f1", "fast")
     assert again.training == {"seed": 3, "images": 7}
@@ -90,6 +92,14 @@ def test_other_content_has_another_digest() -> None:
     assert tuned.digest != model.digest
     assert tuned.boosters_digest == model.boosters_digest
     assert make_model(training={"seed": 4}).boosters_digest != model.boosters_digest
+
+
+def test_a_model_without_map_calibration_keeps_its_digest(folder: Path) -> None:
+    """Folders written before maps were calibrated are read, and fit the out-of-fold maps that lie beside them."""
+    alter_manifest(folder, lambda m: m["heads"][0].pop("map_calibration"))
+    older = read_model(folder)
+    assert older.heads[0].map_calibration is None
+    assert older.digest == json.loads((folder / "manifest.json").read_text())["digest"]
 
 
 def test_the_format_holds_two_looks(tmp_path: Path) -> None:
@@ -169,6 +179,9 @@ def test_a_newer_format_is_refused(folder: Path) -> None:
         (lambda m: m["heads"][0].update(region_booster="head-1-look-1.txt"), "the region booster reads"),
         (lambda m: m["heads"][0]["rule"].update(low=0), "rule: low must be"),
         (lambda m: m["heads"][0]["calibration"].update(scores=[1, 0]), "strictly increasing"),
+        (lambda m: m["heads"][0]["map_calibration"].update(scores=[1, 0]), "head dirt: map calibration: the scores"),
+        (lambda m: m["heads"][0]["map_calibration"].pop("scores"), "head dirt: map calibration: scores and"),
+        (lambda m: m["heads"][1].update(map_calibration=None), "head rust: map calibration: scores and"),
         (lambda m: m["looks"][0].update(spec={"families": ["astrology"]}), "astrology"),
         (lambda m: m["looks"][0].update(spec_digest="0"), "computes differently"),
         (lambda m: m["looks"][0]["quantizer"]["names"].reverse(), "the quantizer reads"),

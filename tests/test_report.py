@@ -13,6 +13,7 @@ import small_print
 
 from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, open_dataset
+from pixelgbm.model import read_model, write_model
 from pixelgbm.report import gallery
 from pixelgbm.report.writing import Request, write_report
 from pixelgbm.training import train
@@ -144,6 +145,11 @@ def test_commands_and_provenance_are_exact(made, page, tiny_model, tiny_data):
     assert "made by another model" not in page.text
 
 
+def test_calibration_is_told_before_and_after_it(page):
+    for curve in ("pixels, predictions", "pixels, before calibration", "pixels, calibrated by other folds"):
+        assert re.search(rf"{curve} 0\.\d{{5}} 0\.\d{{5}} 0\.\d{{5}}", page.text), curve
+
+
 def test_pdf_has_pages_and_the_workers_change_nothing(made, tiny_model, tiny_data):
     pdf = (made / "out" / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
@@ -180,6 +186,17 @@ def test_without_references_maps_or_probabilities(tiny_model, tiny_data, tmp_pat
     assert "There is no model.maps beside the model" in page.text
     assert "predict with --probabilities" in page.text
     assert len(re.findall(rb"/Type /Page\b", (tmp_path / "out" / "report.pdf").read_bytes())) >= 2
+
+
+def test_a_model_from_before_maps_were_calibrated_is_told(made, tiny_model, tiny_data, tmp_path):
+    older = read_model(tiny_model)
+    older = replace(older, heads=tuple(replace(head, map_calibration=None) for head in older.heads))
+    write_model(older, tmp_path / "model")
+    dataset = open_dataset(tiny_data)
+    request = Request(model=tmp_path / "model", data=tiny_data, pred=made / "pred", out=tmp_path / "out", timing=False)
+    text = Page(write_report(request, dataset, dataset).page.read_text()).text
+    assert "Trained again it will calibrate them" in text
+    assert "calibrated by other folds" not in text
 
 
 def test_images_without_room_are_listed(made, tiny_model, tiny_data, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pixelgbm import images
+from pixelgbm.calibration import count_labels
 from pixelgbm.datasets import open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.mapstore import Tables
@@ -14,9 +15,10 @@ from pixelgbm.metrics import METRICS
 from pixelgbm.records import Sample
 from pixelgbm.regions import GRID
 from pixelgbm.report.curves import calibration, precision_recall, region_calibration
+from pixelgbm.report.promises import promised, promised_by_other_folds
 from pixelgbm.report.sizes import EDGES, size_counts, size_rows
 from pixelgbm.report.surface import surface_around
-from pixelgbm.report.survey import LEVELS, Seen, survey
+from pixelgbm.report.survey import LEVELS, MapCounts, Seen, survey
 from pixelgbm.tuning.objective import plateau, split_points
 from tests.small_card import card_of
 
@@ -33,11 +35,7 @@ def test_precision_and_recall_by_hand():
 
 
 def test_calibration_by_hand_leaves_out_thin_bins():
-    counts = np.zeros((2, LEVELS), np.int64)
-    counts[:, 255] = 90, 10
-    counts[:, 0] = 0, 1000
-    counts[:, 128] = 1, 1
-    found = calibration(counts)
+    found = calibration(np.array([1.0, 0.0, 0.5]), np.array([100.0, 1000.0, 2.0]), np.array([90.0, 0.0, 1.0]))
     assert found.promised.tolist() == [0.0, 1.0]
     assert found.true.tolist() == [0.0, 0.9]
 
@@ -45,6 +43,49 @@ def test_calibration_by_hand_leaves_out_thin_bins():
 def seen_of(sizes, covered):
     sample = Sample("1", "dev", Path("1.tif"))
     return Seen(sample, "dirt", np.array(sizes, np.int64), np.array(covered, np.int64), None)
+
+
+def mapped(id, probability, truth):
+    """An image whose pixels, one after another, have these probabilities and this truth, both 0..1."""
+    sample = Sample(id, "train", Path(f"{id}.tif"))
+    levels = np.rint(255 * np.array([probability])).astype(np.uint8)
+    labels = count_labels(levels, np.rint(255 * np.array([truth])).astype(np.uint8), np.ones(levels.shape, bool))
+    said = np.bincount(levels.ravel(), weights=probability, minlength=LEVELS)
+    none = np.zeros(0, np.int64)
+    return Seen(sample, "dirt", none, None, MapCounts(np.zeros((2, LEVELS), np.int64), labels, said))
+
+
+def test_brier_score_and_calibration_error_by_hand():
+    found = promised([mapped("1", [0.9, 0.8], [1, 0]), mapped("2", [0.1, 0.1], [0.2, 0])], "dirt")
+    losses = [0.01, 0.64, 0.2 * 0.81 + 0.8 * 0.01, 0.01]
+    assert found.brier == pytest.approx(np.mean(losses), abs=1e-5)
+    assert found.constant_brier == pytest.approx(0.3 * 0.7)
+    assert found.calibration_error == pytest.approx((0.1 + 0.8 + 0.0) / 4, abs=1e-3)
+    assert promised([], "dirt") is None
+    assert promised([mapped("1", [0.5], [1])], "rust") is None
+
+
+def test_a_fold_is_calibrated_by_the_others_only():
+    """What one fold keeps is what the other is promised, and nothing is promised from a fold alone."""
+    seen = [mapped("1", [1.0] * 4, [1, 1, 1, 0]), mapped("2", [1.0] * 4, [1, 0, 0, 0])]
+    found = promised_by_other_folds(seen, "dirt", {"1": 0, "2": 1})
+    there = found.pixels > 0
+    assert found.probability[there].tolist() == [0.25, 0.75]
+    assert (found.pixels[there].tolist(), found.defect[there].tolist()) == ([4, 4], [3, 1])
+    assert promised_by_other_folds(seen, "dirt", {"1": 0, "2": 0}) is None
+
+
+def test_calibration_by_other_folds_mends_what_promises_too_much():
+    rng = np.random.default_rng(0)
+    seen = []
+    for number in range(4):
+        true = rng.random(4000) ** 3
+        seen.append(mapped(str(number), np.cbrt(true), rng.random(4000) < true))
+    before = promised(seen, "dirt")
+    after = promised_by_other_folds(seen, "dirt", {str(number): number for number in range(4)})
+    assert after.calibration_error < 0.02 < 0.2 < before.calibration_error
+    assert after.brier < before.brier < before.constant_brier + 0.1
+    assert after.constant_brier == before.constant_brier
 
 
 def test_sizes_by_hand():
@@ -72,9 +113,12 @@ def test_survey_counts_every_defect_and_pixel(tiny_data):
     assert [item.sample.id for item in seen] == [sample.id for sample in samples]
     for item in seen:
         rows, cols = images.image_size(item.sample.image)
-        assert item.counts.sum() == rows * cols
-        assert item.counts[0].sum() == item.sizes.sum()
+        assert item.mapped.counts.sum() == rows * cols
+        assert item.mapped.counts[0].sum() == item.sizes.sum()
         assert np.array_equal(item.covered, item.sizes)
+        assert item.mapped.labels[0].sum() == rows * cols
+        assert item.mapped.labels[1].sum() == 255 * item.mapped.counts[0].sum()
+        assert item.mapped.said[128] == pytest.approx(0.5 * rows * cols)
 
 
 def tables_of(score, tp, area, grid):

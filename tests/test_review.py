@@ -52,7 +52,7 @@ def test_doubt_is_worth_more_than_certainty(tmp_path):
 
 
 def test_worth_joins_both_doubts_and_regions_count_by_area(tmp_path):
-    found = {"1": ([region(0.5, 10), region(1.0, 30)], 0.5), "2": ([], LEAST - 0.01)}
+    found = {"1": ([region(0.5, 10), region(1.0, 30)], 0.5), "2": ([], 0.9 * LEAST)}
     first, last = review(read_predictions(predict(tmp_path / "pred", found)), top=10)
     assert first.region_doubt == pytest.approx(0.25) and first.region.score == 0.5
     assert first.worth == pytest.approx(1 - 0.75 * (1 - first.pixel_doubt))

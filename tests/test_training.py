@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pixelgbm import datasets, images, training
+from pixelgbm.calibration import count_labels, fit_map_calibration
 from pixelgbm.config import RunConfig, SamplingConfig
 from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
@@ -147,6 +148,20 @@ def test_out_of_fold_maps_find_the_dirt(data: Dataset, trained: Path) -> None:
         inside.append(levels[truth])
         outside.append(levels[~truth])
     assert np.concatenate(inside).mean() > 10 * np.concatenate(outside).mean()
+
+
+def test_the_map_promises_as_many_defect_pixels_as_there_are_out_of_fold(data: Dataset, trained: Path) -> None:
+    store, head = open_store(maps_folder(trained)), read_model(trained).heads[0]
+    assert head.map_calibration is not None
+    counts, expected, actual = [], 0.0, 0
+    for sample in data.samples:
+        truth = datasets.read_truth(data, sample, (64, 64))["dirt"]
+        levels = store.map("dirt", sample.id)
+        counts.append(count_labels(levels, truth, np.ones((64, 64), dtype=bool)))
+        expected += float(head.map_calibration(levels / 255).sum())
+        actual += np.count_nonzero(truth)
+    assert expected == pytest.approx(actual, rel=1e-6)
+    assert head.map_calibration == fit_map_calibration(np.sum(counts, axis=0))
 
 
 def test_split_never_parts_a_group(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Say which evidence spoke for and against each region of one image, and which test a rejected region failed.
 
-    Numbers are log-odds, the mean over the region's pixels: above 0 a family speaks for a defect. With the base they
-    add up to the region's sum.
+    Of families the numbers are log-odds, the mean over the region's pixels: above 0 a family speaks for a defect. With
+    the base they add up to the region's sum. p is the calibrated probability of a pixel, in a region their mean.
 
     \b
     Example:
@@ -82,13 +82,14 @@ def command(
 
 def _show(console: Console, head: HeadExplanation) -> None:
     """The head's regions and pixel as a table, one line each."""
-    columns = [head.head, "around", "px", "score", *head.heat, "base", "sum", "answer"]
+    columns = [head.head, "around", "px", "score", "p", *head.heat, "base", "sum", "answer"]
     rows = [
         [
             str(number),
             "{:.0f},{:.0f}".format(*item.region.centroid),
             str(item.region.area),
             f"{item.region.score:.2f}".replace("nan", "-"),
+            f"{item.probability:.2f}",
             *_numbers(item.evidence),
             _answer(item.failed),
         ]
@@ -98,7 +99,8 @@ def _show(console: Console, head: HeadExplanation) -> None:
         pixel = head.pixel
         place = f"{pixel.row},{pixel.col}"
         inside = "" if pixel.region is None else f" (region {pixel.region + 1})"
-        rows.append(["pixel", place, "1", "-", *_numbers(pixel.evidence), _answer(pixel.failed) + inside])
+        known = f"{pixel.probability:.2f}"
+        rows.append(["pixel", place, "1", "-", known, *_numbers(pixel.evidence), _answer(pixel.failed) + inside])
     if rows:
         console.table("", columns, rows)
     else:
@@ -130,11 +132,15 @@ def _document(head: HeadExplanation) -> dict[str, Any]:
 def _region(item: ExplainedRegion) -> dict[str, Any]:
     names = ("bbox", "centroid", "area", "score", "mean_probability", "max_probability")
     measured = {name: getattr(item.region, name) for name in names}
-    return measured | _reasons(item.failed, item.evidence) | {"explained_pixels": item.explained}
+    told = {"probability": item.probability, "explained_pixels": item.explained}
+    return measured | told | _reasons(item.failed, item.evidence)
+
+
+_OF_A_PIXEL = ("row", "col", "probability", "raw_probability", "look", "region")
 
 
 def _pixel(pixel: ExplainedPixel) -> dict[str, Any]:
-    measured = {name: getattr(pixel, name) for name in ("row", "col", "probability", "look", "region")}
+    measured = {name: getattr(pixel, name) for name in _OF_A_PIXEL}
     return measured | _reasons(pixel.failed, pixel.evidence)
 
 

@@ -14,7 +14,7 @@ from pixelgbm.errors import ConfigError
 from pixelgbm.explanation.answer import Evidence, ExplainedPixel, ExplainedRegion, Explanation, HeadExplanation
 from pixelgbm.explanation.families import Attribution, attribute
 from pixelgbm.explanation.spots import Failed, Spot, failed_at, spots_of
-from pixelgbm.inspection import judge, pair_flags
+from pixelgbm.inspection import judge, pair_flags, promised_map
 from pixelgbm.mapping import HeadMap, first_stack, map_looks, prepare_pair, survivors
 from pixelgbm.model import Head, Look, Model
 from pixelgbm.records import Pair, Verdict
@@ -81,18 +81,20 @@ def _explain_head(told: _Told, ignore: NDArray[np.bool_] | None, *, pixel: int |
     mapped = told.seen[-1]
     judged = judge(told.head, mapped)
     spots = spots_of(told.head, mapped, judged)
+    promised = promised_map(told.head, mapped, ignore).ravel()
     shown = _shown(spots, pixel)
     picked = _picked([spot.pixels for spot in shown])
     attribution = told.of(np.concatenate([np.empty(0, np.intp), *picked]), look=len(told.looks))
     regions, start = [], 0
     for spot, pixels in zip(shown, picked, strict=True):
         evidence = _evidence(attribution, slice(start, start + pixels.size))
-        regions.append(ExplainedRegion(spot.region, spot.failed, evidence, int(pixels.size)))
+        probability = float(promised[spot.pixels].mean())
+        regions.append(ExplainedRegion(spot.region, probability, spot.failed, evidence, int(pixels.size)))
         start += pixels.size
     asked = None
     if pixel is not None:
         failed = failed_at(pixel, spots, told.head, mapped, judged)
-        asked = _explain_pixel(told, ignore, pixel, shown, failed)
+        asked = _explain_pixel(told, ignore, pixel, shown, failed, probability=float(promised[pixel]))
     heat = _heat(attribution, picked, shown, mapped.levels.shape)
     return HeadExplanation(told.head.name, tuple(regions), asked, heat, judged.mask)
 
@@ -125,20 +127,27 @@ def _evidence(attribution: Attribution, rows: slice) -> Evidence:
 
 
 def _explain_pixel(
-    told: _Told, ignore: NDArray[np.bool_] | None, pixel: int, shown: Sequence[Spot], failed: Failed | None
+    told: _Told,
+    ignore: NDArray[np.bool_] | None,
+    pixel: int,
+    shown: Sequence[Spot],
+    failed: Failed | None,
+    *,
+    probability: float,
 ) -> ExplainedPixel:
     """A pixel that did not survive the first look is explained by that look, for no other judged it."""
     first, cut = told.seen[0].levels, told.head.survivor_cut
     again = survivors(first, cut, ignore).ravel()[pixel]
     look = len(told.looks) if again else 1
     row, col = divmod(pixel, first.shape[1])
-    probability = float(told.seen[look - 1].probability[row, col])
+    raw = float(told.seen[look - 1].probability[row, col])
     if not again and cut is not None and failed is not None and failed.test == "low":
-        failed = Failed("survivor_cut", probability, cut)
+        failed = Failed("survivor_cut", raw, cut)
     return ExplainedPixel(
         row=row,
         col=col,
         probability=probability,
+        raw_probability=raw,
         look=look,
         region=next((k for k, spot in enumerate(shown) if pixel in spot.pixels), None),
         failed=failed,

@@ -34,10 +34,12 @@ class Evidence:
 class ExplainedRegion:
     """region: as in an Inspection; its score is NaN if it was never a candidate. failed: None if it was found.
 
-    explained: how many of its pixels `evidence` is the mean of.
+    probability: calibrated, the share of its pixels that is expected to be defect. explained: how many of its pixels
+    `evidence` is the mean of.
     """
 
     region: Region
+    probability: float
     failed: Failed | None
     evidence: Evidence
     explained: int
@@ -47,12 +49,14 @@ class ExplainedRegion:
 class ExplainedPixel:
     """One pixel. look: the last that judged it, from 1. region: its place among the regions, if it lies in one.
 
+    probability: calibrated, as in the maps of `inspect_pair`. raw_probability: what that look says, and the rule sees.
     failed: the test that it or its region failed; None where it was found.
     """
 
     row: int
     col: int
     probability: float
+    raw_probability: float
     look: int
     region: int | None
     failed: Failed | None

@@ -12,7 +12,7 @@ from pixelgbm.decision import Rule
 from pixelgbm.mapstore import Tables
 from pixelgbm.regions import GRID
 
-__all__ = ["Calibrated", "calibration", "precision_recall", "region_calibration"]
+__all__ = ["BINS", "Calibrated", "calibration", "precision_recall", "region_calibration"]
 
 BINS, FEWEST_PIXELS, FEWEST_REGIONS = 10, 50, 10
 """Bins of equal width of a calibration curve, and what a bin needs to be drawn."""
@@ -37,10 +37,11 @@ def precision_recall(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
     return found[some] / found[-1], found[some] / called[some]
 
 
-def calibration(counts: NDArray[np.int64]) -> Calibrated:
-    """How often pixels of a probability are defects. counts: as for `precision_recall`."""
-    levels = counts.shape[1]
-    return _binned(np.arange(levels) / (levels - 1), counts[0], counts.sum(axis=0), fewest=FEWEST_PIXELS)
+def calibration(
+    probability: NDArray[np.float64], pixels: NDArray[np.float64], defect: NDArray[np.float64]
+) -> Calibrated:
+    """How often pixels of a probability are defects; (n,) each: pixels that were promised it, how much is defect."""
+    return _binned(probability, defect, pixels, fewest=FEWEST_PIXELS)
 
 
 def region_calibration(tables: Tables, rule: Rule) -> Calibrated:

@@ -23,6 +23,7 @@ from pixelgbm.size_curve import CurvePoint
 from pixelgbm.tuning.study import History
 
 __all__ = [
+    "PROMISED",
     "draw_calibration",
     "draw_history",
     "draw_levels",
@@ -42,7 +43,8 @@ _MARKS = ("-", "--")
 _WHENCE = ("predictions", "out of fold")
 """Where curves come from; each keeps its colour when another is missing."""
 
-_PROMISED = (*(f"pixels, {whence}" for whence in _WHENCE), f"regions, {_WHENCE[1]}")
+PROMISED = ("pixels, predictions", "pixels, before calibration", "regions", "pixels, calibrated by other folds")
+"""Calibration curves; all but the first are out of fold."""
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -169,17 +171,18 @@ def _colour(place: int) -> str:
 
 
 def draw_calibration(curves: Mapping[str, Calibrated], head: str | None) -> Picture:
-    """curves: by the names of `_PROMISED`. head: whose they are, None when there is but one."""
+    """curves: by the names of `PROMISED`. head: whose they are, None when there is but one."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls=":", label="as promised")
         for name, curve in curves.items():
-            colour = _colour(_PROMISED.index(name))
+            colour = _colour(PROMISED.index(name))
             axes.plot(curve.promised, curve.true, "o-", color=colour, ms=4, lw=1.6, label=name)
         axes.set(xlabel="promised probability", ylabel="share that is defect", xlim=(0, 1.01), ylim=(0, 1.02))
         _legend(axes)
 
-    return _drawn(draw, _of(head, "Calibration: above the dotted line too little is promised, below it too much."))
+    caption = "Calibration: above the dotted line too little is promised, below it too much. "
+    return _drawn(draw, _of(head, caption + "All but the predictions are out of fold."))
 
 
 def draw_size_counts(counts: Mapping[str, NDArray[np.int64]]) -> Picture:

@@ -91,8 +91,11 @@ def tinted(image: NDArray[np.uint8], where: NDArray[np.bool_], colour: tuple[int
 
 
 def coloured(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map as (rows, cols, 3) uint8 from dark violet (0) to yellow (1), even in lightness."""
-    levels = np.rint(probability * np.float32(255)).astype(np.uint8)
+    """A map as (rows, cols, 3) uint8 from dark violet (0) to yellow (1), lighter as its square root grows.
+
+    A calibrated map of a faint defect says some hundredths; in proportion they would be as dark as nothing.
+    """
+    levels = np.rint(np.sqrt(probability) * np.float32(255)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]).astype(np.uint8, copy=False)
 
 

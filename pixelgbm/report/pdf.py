@@ -42,6 +42,7 @@ from pixelgbm.report.document import (
     Notes,
     Picture,
     Report,
+    Section,
     Text,
 )
 from pixelgbm.report.document import Table as TableBlock
@@ -92,7 +93,7 @@ def render_pdf(report: Report) -> bytes:
     styles = _styles()
     flow: list[Flowable] = [_paragraph(report.title, "title"), _paragraph(report.lead, "body")]
     for section in report.sections:
-        flow += [CondPageBreak(50 * mm), _rule(), Paragraph(escape(section.title), styles["heading"])]
+        flow += [CondPageBreak(_least_room(section)), _rule(), Paragraph(escape(section.title), styles["heading"])]
         for pictured, blocks in groupby(section.blocks, key=lambda block: isinstance(block, Picture)):
             if pictured:
                 flow += _pictures([block for block in blocks if isinstance(block, Picture)])
@@ -103,6 +104,11 @@ def render_pdf(report: Report) -> bytes:
     document = SimpleDocTemplate(file, pagesize=A4, title=report.title, invariant=1, **margins)
     document.build(flow, onFirstPage=_numbered, onLaterPages=_numbered)
     return file.getvalue()
+
+
+def _least_room(section: Section) -> float:
+    """Height below which a section begins on the next page: no heading without what it is of."""
+    return float(mm) * (100 if any(isinstance(block, Gallery) for block in section.blocks) else 50)
 
 
 def _numbered(canvas: Any, document: Any) -> None:
@@ -198,7 +204,8 @@ def _code(block: Code) -> list[Flowable]:
 
 
 def _gallery(block: Gallery) -> list[Flowable]:
-    return [_paragraph(" | ".join(block.panels), "small"), *(KeepTogether(_gallery_row(row)) for row in block.rows)]
+    first, *rest = [_gallery_row(row) for row in block.rows] or [[]]
+    return [KeepTogether([_paragraph(" | ".join(block.panels), "small"), *first]), *map(KeepTogether, rest)]
 
 
 def _gallery_row(row: GalleryRow) -> list[Flowable]:

@@ -23,6 +23,7 @@ from pixelgbm.report.document import (
     Text,
 )
 from pixelgbm.report.gallery import EACH, KINDS, Pick
+from pixelgbm.report.promises import Promises, promised
 from pixelgbm.report.sizes import size_counts, size_rows
 from pixelgbm.report.surface import Surface
 from pixelgbm.report.survey import Seen, pooled
@@ -134,12 +135,20 @@ def _count_row(title: str, seen: Sequence[Seen]) -> tuple[str, ...]:
 
 
 def pixels_section(
-    card: Scorecard, trained: Sequence[Seen], scored: Sequence[Seen], regions: Mapping[str, Calibrated]
+    card: Scorecard,
+    trained: Sequence[Seen],
+    scored: Sequence[Seen],
+    regions: Mapping[str, Calibrated],
+    held_out: Mapping[str, Promises],
+    *,
+    calibrated: bool,
 ) -> Section:
     """How well the maps rank pixels, and how far they and the scores of regions can be believed.
 
-    regions: head -> what its regions promise, out of fold.
+    Out of fold, by head: regions: what they promise. held_out: what pixels promise, calibrated by the other folds.
+    calibrated: whether the model calibrates its maps.
     """
+    title = "Pixels: ranking and calibration"
     heads = sorted({item.head for item in (*scored, *trained)})
     blocks: list[Block] = []
     runs = {"": card, " without references": card.without_references}
@@ -148,21 +157,33 @@ def pixels_section(
             found = run.ranking
             line = f"Pixel average precision{name} {found.average_precision:.4f} (chance {found.chance:.4f})."
             blocks.append(Text(line))
-    if not any(item.counts is not None for item in scored):
+    if not any(item.mapped is not None for item in scored):
         blocks.append(Text("The predictions hold no probabilities: predict with --probabilities keeps them."))
     pictures: list[Picture] = []
+    rows: list[tuple[str, ...]] = []
     for head in heads:
         counted = {name: pooled(seen, head) for name, seen in (("predictions", scored), ("out of fold", trained))}
         kept = {name: counts for name, counts in counted.items() if counts is not None}
         said = head if len(heads) > 1 else None
         believed = [curve for name, curve in regions.items() if said in (None, name)]
-        pictures += _pixel_pictures(kept, believed, _masks(card, said), said)
-    remarks = [Text(_ON_CALIBRATION)] if pictures else []
-    return Section("Pixels: ranking and calibration", (*blocks, *pictures, *remarks))
+        whence = promised(scored, head), promised(trained, head), None, held_out.get(head)
+        promises = {name: found for name, found in zip(drawing.PROMISED, whence, strict=True) if found is not None}
+        pictures += _pixel_pictures(kept, promises, believed, _masks(card, said), said)
+        rows += [_belief(name if said is None else f"{head}: {name}", found) for name, found in promises.items()]
+    if rows:
+        heading = ("", "Brier score", "of the mean alone", "calibration error")
+        table = Table((heading, *rows), _ON_FIGURES)
+        return Section(title, (*blocks, *pictures, table, Text(_ON_CALIBRATION if calibrated else _ON_RAW_MAPS)))
+    return Section(title, tuple(blocks))
+
+
+def _belief(name: str, found: Promises) -> tuple[str, ...]:
+    return (name, *(f"{value:.5f}" for value in (found.brier, found.constant_brier, found.calibration_error)))
 
 
 def _pixel_pictures(
     kept: Mapping[str, NDArray[np.int64]],
+    promises: Mapping[str, Promises],
     believed: Sequence[Calibrated],
     masks: tuple[float, float] | None,
     head: str | None,
@@ -171,17 +192,31 @@ def _pixel_pictures(
     if kept:
         curves = {name: precision_recall(counts) for name, counts in kept.items()}
         yield drawing.draw_precision_recall(curves, masks, head)
-    promised = {f"pixels, {name}": calibration(counts) for name, counts in kept.items()}
+    found = {name: calibration(p.probability, p.pixels, p.defect) for name, p in promises.items()}
     if believed:
-        promised["regions, out of fold"] = believed[0]
-    if promised:
-        yield drawing.draw_calibration(promised, head)
+        found["regions"] = believed[0]
+    if found:
+        yield drawing.draw_calibration({name: found[name] for name in drawing.PROMISED if name in found}, head)
 
+
+_ON_FIGURES = (
+    "Brier score: the mean squared difference of promise and truth; beside it that of the share of defect pixels said "
+    "of every pixel. Calibration error: how far promise and truth of ten bins differ, the mean over pixels."
+)
 
 _ON_CALIBRATION = (
     "Out of fold: maps of the trained images, each made by boosters that had not seen it. Boosters learn from samples "
-    "in which defects are far more frequent than in an image, so a map promises too much; it is its order that counts. "
-    "What is meant to be believed is the score of a region: the share of it that is true."
+    "in which defects are far more frequent than in an image, so what they say of a pixel promises too much. The "
+    "decision rule needs no more than its order and reads it as it is. What is kept and shown as a probability is "
+    "calibrated by isotonic regression on these maps. Here each fold is calibrated by the other folds, so that no "
+    "image has a part in its own calibration; the predictions are calibrated by the model. The score of a region is "
+    "the share of it that is true, calibrated likewise."
+)
+
+_ON_RAW_MAPS = (
+    "This model was trained by a pixelgbm that did not calibrate maps yet. Boosters learn from samples in which "
+    "defects are far more frequent than in an image, so its maps promise too much; it is their order that counts. "
+    "Trained again it will calibrate them."
 )
 
 
@@ -220,7 +255,7 @@ def decision_section(model: Model, surfaces: Mapping[str, Surface]) -> Section:
     blocks: list[Block] = []
     for head in model.heads:
         rule = head.rule.to_dict()
-        rule["low"] = f"{head.rule.low} of 255, p >= {head.rule.low / 255:.2f}"
+        rule["low"] = f"{head.rule.low} of 255, p >= {head.rule.low / 255:.2f} before calibration"
         facts = [(name.replace("_", " "), _value(value)) for name, value in rule.items()]
         surface = surfaces.get(head.name)
         if surface is not None and surface.chosen is not None:
@@ -257,9 +292,9 @@ def gallery_section(rows: Sequence[GalleryRow], rest: Sequence[Pick], *, probabi
         "what was found and touches it. Vermilion: found, and no truth there. Light blue, broken: a defect "
         "that nothing touches."
     )
-    blocks: list[Block] = [Text(text)]
-    if not probabilities:
-        blocks.append(Text("No probability panel: predict with --probabilities keeps the maps."))
+    shown = "Probability: violet 0, blue 0.1, teal 0.25, green 0.5, yellow 1."
+    lacking = "No probability panel: predict with --probabilities keeps the maps."
+    blocks: list[Block] = [Text(text), Text(shown if probabilities else lacking)]
     blocks.append(Gallery(kinds, levels, tuple(rows)))
     if rest:
         heading = ("image", "level", "kind", "score", "truth, px", "found, px")

@@ -28,6 +28,7 @@ from pixelgbm.report.gallery import pick_images, read_rows
 from pixelgbm.report.notes import read_notes
 from pixelgbm.report.page import render_page
 from pixelgbm.report.pdf import render_pdf
+from pixelgbm.report.promises import Promises, promised_by_other_folds
 from pixelgbm.report.repeat import Request
 from pixelgbm.report.surface import surface_around
 from pixelgbm.report.survey import Seen, survey
@@ -90,10 +91,13 @@ def write_report(
     rules = {head.name: head.rule for head in model.heads}
     believed = {name: region_calibration(table, rules[name]) for name, table in tables.items()}
     surfaces = {name: surface_around(table, rules[name], METRICS[model.metric]) for name, table in tables.items()}
+    calibrated = all(head.map_calibration is not None for head in model.heads)
     parts = [
         sections.score_section(card),
         sections.data_section(model, learned, seen, trained.remark),
-        sections.pixels_section(card, learned, seen, believed),
+        sections.pixels_section(
+            card, learned, seen, believed, _held_out(trained, learned) if calibrated else {}, calibrated=calibrated
+        ),
         *([sections.sizes_section(card, seen)] if any(item.sizes.size for item in seen) else []),
         sections.decision_section(model, surfaces),
         sections.gallery_section(rows, rest, probabilities=predicted.has_probabilities),
@@ -138,6 +142,15 @@ def _survey_trained(
     seen = survey(dataset, samples, maps=maps, label=label, workers=workers, progress=progress)
     names = {head.name for head in model.heads}
     return seen if len(names) == len(dataset.heads) == 1 else [item for item in seen if item.head in names]
+
+
+def _held_out(trained: Trained, learned: list[Seen]) -> dict[str, Promises]:
+    """By head what the out-of-fold maps promise after calibration; {} without maps."""
+    if trained.store is None:
+        return {}
+    heads = dict.fromkeys(item.head for item in learned)
+    found = {head: promised_by_other_folds(learned, head, trained.store.folds) for head in heads}
+    return {head: promises for head, promises in found.items() if promises is not None}
 
 
 def _stored(store: MapStore, dataset: Dataset) -> Maps:

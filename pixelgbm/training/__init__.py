@@ -19,11 +19,10 @@ from pixelgbm.mapstore import MapWriter, Tables, maps_folder, write_store
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Head, Model, write_model
 from pixelgbm.records import Dataset, Sample
-from pixelgbm.sampling import DEFECT
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.candidates import RegionStage, fit_region_stage, joined
 from pixelgbm.training.looks import grow_looks
-from pixelgbm.training.measured import Measured, measure_view, measure_views, tables_of
+from pixelgbm.training.measured import Measured, map_calibration_of, measure_view, measure_views, tables_of
 from pixelgbm.training.pixels import fit_look
 from pixelgbm.training.plan import Plan, Progress, View, known_groups, make_plan
 from pixelgbm.training.views import collect_patches, view_reader
@@ -53,7 +52,8 @@ def train(
             stage = _region_stage(found[name], plan, config, workers=workers, progress=progress)
             store.tables(name, tables_of(found[name], stage.scores))
             chain = grown.finals[name]
-            heads.append(Head(name, chain.boosters, chain.survivor_cut, stage.booster, stage.calibration, DEFAULT_RULE))
+            found_by = chain.boosters, chain.survivor_cut, stage.booster, stage.calibration
+            heads.append(Head(name, *found_by, DEFAULT_RULE, map_calibration_of(found[name])))
         model = Model(
             looks=grown.looks,
             heads=tuple(heads),
@@ -82,10 +82,7 @@ def make_tables(
         found = {}
         labelled = [head for head in model.heads if head.name in truth]
         for head, mapped in map_heads(model.looks, labelled, scene, pair.ignore, first=first):
-            defect = truth[head.name] >= DEFECT
-            if pair.ignore is not None:
-                defect &= ~pair.ignore
-            measured = measure_view(number, sample, mapped, defect)
+            measured = measure_view(number, sample, mapped, truth[head.name], pair.ignore)
             raw = measured.candidates.mean_probability, measured.candidates.features
             found[head.name] = (measured, region_scores(head.region_booster, head.calibration, *raw))
         return found

@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import regions
+from pixelgbm.calibration import Calibration, count_labels, fit_map_calibration
 from pixelgbm.mapping import HeadMap, map_head, survivors
 from pixelgbm.mapstore import Tables
 from pixelgbm.metrics import numbered
 from pixelgbm.records import Sample
+from pixelgbm.sampling import DEFECT
 from pixelgbm.threads import ordered_map
 from pixelgbm.training.candidates import Candidates, joined, measure_grid
 from pixelgbm.training.looks import GrownLooks
 from pixelgbm.training.plan import Plan, Progress, View
 from pixelgbm.training.views import Reader
 
-__all__ = ["EVERY_PLACE", "Measured", "measure_view", "measure_views", "tables_of"]
+__all__ = ["EVERY_PLACE", "Measured", "map_calibration_of", "measure_view", "measure_views", "tables_of"]
 
 EVERY_PLACE = tuple(range(len(regions.GRID)))
 
@@ -28,13 +30,15 @@ EVERY_PLACE = tuple(range(len(regions.GRID)))
 class Measured:
     """One view and head. shown: as it is, not with its reference hidden. actual: defect pixels that are not ignored.
 
-    judged: the share of its pixels that later looks judge.
+    labels: (2, 256), as `count_labels` counts the pixels of its map. judged: the share of its pixels that later looks
+    judge.
     """
 
     sample: Sample
     shown: bool
     shape: tuple[int, int]
     actual: int
+    labels: NDArray[np.int64]
     judged: float
     candidates: Candidates
 
@@ -43,16 +47,20 @@ def measure_view(
     number: int,
     sample: Sample,
     mapped: HeadMap,
-    defect: NDArray[np.bool_],
+    truth: NDArray[np.uint8],
+    ignore: NDArray[np.bool_] | None,
     *,
     shown: bool = True,
     judged: float = 0.0,
     places: Sequence[int] = EVERY_PLACE,
 ) -> Measured:
-    """number: of the view. defect: (rows, cols) bool, the truth. places: of `regions.GRID`."""
+    """number: of the view. truth: (rows, cols) uint8. ignore: (rows, cols) bool. places: of `regions.GRID`."""
+    usable = np.ones(truth.shape, dtype=np.bool_) if ignore is None else ~ignore
+    defect = (truth >= DEFECT) & usable
     candidates = measure_grid(number, mapped.levels, mapped.stack, defect, places=places)
     rows, cols = (int(length) for length in defect.shape)
-    return Measured(sample, shown, (rows, cols), int(np.count_nonzero(defect)), judged, candidates)
+    labels = count_labels(mapped.levels, truth, usable)
+    return Measured(sample, shown, (rows, cols), int(np.count_nonzero(defect)), labels, judged, candidates)
 
 
 def measure_views(
@@ -84,7 +92,7 @@ def measure_views(
                 judged = float(survivors(mapped.first, chain.survivor_cut, seen.ignore).mean())
             shown = not view.hide_reference
             found[head] = measure_view(
-                number, view.sample, mapped, seen.defect(head), shown=shown, judged=judged, places=places
+                number, view.sample, mapped, seen.truth[head], seen.ignore, shown=shown, judged=judged, places=places
             )
         return found
 
@@ -95,6 +103,11 @@ def measure_views(
         if progress is not None:
             progress(done, len(plan.views), "mapping out of fold")
     return parts
+
+
+def map_calibration_of(measured: Sequence[Measured]) -> Calibration:
+    """What the maps of the views that were shown as they are promise."""
+    return fit_map_calibration(np.sum([item.labels for item in measured if item.shown], axis=0))
 
 
 def tables_of(measured: Sequence[Measured], scores: NDArray[np.float64]) -> Tables:

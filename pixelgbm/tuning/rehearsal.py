@@ -16,7 +16,7 @@ from pixelgbm.model import Head, Look, Model
 from pixelgbm.records import Dataset
 from pixelgbm.training.candidates import fit_region_stage, joined
 from pixelgbm.training.looks import grow_looks
-from pixelgbm.training.measured import measure_views, tables_of
+from pixelgbm.training.measured import map_calibration_of, measure_views, tables_of
 from pixelgbm.training.plan import Plan, Progress
 from pixelgbm.tuning.shots import Shots
 
@@ -78,7 +78,7 @@ def rehearse(
         if final:
             chain = grown.finals[head]
             found_by = chain.boosters, chain.survivor_cut, stage.booster, stage.calibration
-            heads.append(Head(head, *found_by, DEFAULT_RULE))
+            heads.append(Head(head, *found_by, DEFAULT_RULE, map_calibration_of(items)))
     model = None
     if final:
         model = Model(grown.looks, tuple(heads), dataset.layout, dataset.metric, config.profile, {})
