@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import FeatureStack, Scene, empty_stack, extract_scene, prepare
-from pixelgbm.forest import Trees, predict_pixels, predict_planes
+from pixelgbm.forest import EarlyExit, Trees, predict_pixels, predict_planes
 from pixelgbm.model import Look
 from pixelgbm.records import Pair
 from pixelgbm.stages import stage
@@ -50,6 +50,10 @@ class Boosted(Protocol):
     def survivor_cut(self) -> float | None:
         """See `model.Head`."""
 
+    @property
+    def early_exit(self) -> EarlyExit | None:
+        """See `model.Head`."""
+
 
 AnyHead = TypeVar("AnyHead", bound=Boosted)
 
@@ -60,6 +64,7 @@ class Chain:
 
     boosters: tuple[Trees, ...]
     survivor_cut: float | None = None
+    early_exit: EarlyExit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def map_looks(
     probability is 0.
     """
     with stage("first look: trees"):
-        probability = predict_planes(head.boosters[0], first.planes)
+        probability = predict_planes(head.boosters[0], first.planes, early=head.early_exit)
     if ignore is not None:
         probability[ignore] = 0
     levels = byte_map(probability)

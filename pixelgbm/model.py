@@ -22,7 +22,7 @@ from pixelgbm import files
 from pixelgbm.calibration import Calibration
 from pixelgbm.decision import DEFAULT_RULE, Rule
 from pixelgbm.errors import ModelError
-from pixelgbm.forest import Trees, parse_trees, predict_rows
+from pixelgbm.forest import EarlyExit, Trees, parse_trees, predict_rows
 from pixelgbm.regions import region_feature_names
 
 __all__ = ["FORMAT", "Head", "Look", "Model", "check_model", "read_model", "write_model"]
@@ -49,6 +49,7 @@ class Head:
     boosters: one per look. survivor_cut: probability below which a pixel is not looked at again; None with one
     look. region_booster: None means that a region's mean probability is its raw score. map_calibration: what the map
     of the last look promises; no decision is made on it. None in models trained before there was any: maps as they are.
+    early_exit: which pixels the first look's booster settles after its first trees; None where it asks all of them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Head:
     calibration: Calibration
     rule: Rule
     map_calibration: Calibration | None = None
+    early_exit: EarlyExit | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,9 @@ class Model:
             for number, (booster, look) in enumerate(zip(head.boosters, self.looks, strict=True), 1):
                 where = f"head {head.name}: the booster of look {number}"
                 _check_columns(booster.columns, look.spec.columns, where=where)
+            if head.early_exit is not None and head.early_exit.trees >= head.boosters[0].count:
+                trees = f"{head.early_exit.trees} trees of {head.boosters[0].count}"
+                raise ModelError(f"head {head.name}: early exit after {trees}; fewer than all are needed")
             if head.region_booster is not None:
                 names_here = region_feature_names(self.looks[-1].spec.columns, MEASURES)
                 where = f"head {head.name}: the region booster"
@@ -154,6 +159,8 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, bytes]]:
         }
         if head.map_calibration is not None:  # left out where there is none: older models keep their digest
             entry["map_calibration"] = head.map_calibration.to_dict()
+        if head.early_exit is not None:
+            entry["early_exit"] = head.early_exit.to_dict()
         heads.append(entry)
     looks = [
         {"spec": look.spec.to_dict(), "spec_digest": look.spec.digest, "quantizer": look.quantizer.to_dict()}
@@ -285,6 +292,7 @@ def _head(entry: Mapping[str, Any], texts: Mapping[str, str], folder: Path) -> H
         map_calibration=_calibration(entry["map_calibration"], where=f"head {name}: map")
         if "map_calibration" in entry
         else None,
+        early_exit=EarlyExit.from_dict(entry["early_exit"]) if "early_exit" in entry else None,
     )
 
 

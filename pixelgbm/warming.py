@@ -8,7 +8,7 @@ import numpy as np
 
 from features import FeatureSpec, Quantizer, extract_scene, fit_quantizer, prepare, sample_columns
 from pixelgbm import regions
-from pixelgbm.forest import predict_rows, prepare_engine
+from pixelgbm.forest import predict_rows, prepare_engine, prepared_parts
 from pixelgbm.model import Model
 
 __all__ = ["Warmed", "warm_up"]
@@ -42,7 +42,8 @@ def warm_up(model: Model | None = None) -> Warmed:
     for head in model.heads if model is not None else ():
         for number, booster in enumerate(head.boosters, 1):
             start = time.perf_counter()
-            engine = prepare_engine(booster)
+            parts = prepared_parts(booster, head.early_exit if number == 1 else None)
+            engine = {prepare_engine(part) for part in parts}.pop()
             seconds[f"{head.name}, look {number}: {engine}"] = time.perf_counter() - start
         if head.region_booster is not None:
             predict_rows(head.region_booster, np.zeros((1, len(head.region_booster.columns))))

@@ -97,3 +97,11 @@ def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
 def test_the_provenance_is_plain_json() -> None:
     config = RunConfig(seed=3)
     assert json.loads(json.dumps(config.to_dict()))["sampling"]["positives"] == config.sampling.positives
+
+
+def test_only_one_look_is_left_early(tmp_path: Path) -> None:
+    assert load_config(_written(tmp_path, 'profile = "fast"\nearly_exit_trees = 20\n')).early_exit_trees == 20
+    with pytest.raises(ConfigError, match="early_exit_trees is for profile 'fast'"):
+        load_config(_written(tmp_path, "early_exit_trees = 20\n"))
+    with pytest.raises(ConfigError, match="early_exit_trees"):
+        load_config(_written(tmp_path, 'profile = "fast"\nearly_exit_trees = 9\n[booster]\ntrees = 9\n'))

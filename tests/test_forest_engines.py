@@ -14,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelgbm.errors import ConfigError, ModelError
-from pixelgbm.forest import codecache, codegen, engines, parse_trees, predict_pixels, predict_planes, prepare_engine
+from pixelgbm.forest import (
+    EarlyExit,
+    codecache,
+    codegen,
+    engines,
+    parse_trees,
+    predict_pixels,
+    predict_planes,
+    prepare_engine,
+    split_trees,
+)
 from pixelgbm.forest.trees import Trees
 from tests.test_forest import as_rows, booster_says, bytes_of, stump, train_text, write_model
 
@@ -282,3 +292,41 @@ def test_prediction_imports_neither_lightgbm_nor_scikit_image() -> None:
         [sys.executable, "-c", code], input=model(13, [3]), capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_split_booster_adds_up_to_the_whole() -> None:
+    text = model(5, [7, 31, 1, 12, 5], columns=4)
+    trees, planes = read(text), bytes_of(np.random.default_rng(5), 4, 8, 9)
+    for count in range(1, 5):
+        parts = split_trees(trees, count)
+        assert [part.count for part in parts] == [count, 5 - count]
+        raw = sum(np.log(p / (1 - p)) for p in (booster_says(part.to_text(), as_rows(planes)) for part in parts))
+        expected = booster_says(text, as_rows(planes))
+        np.testing.assert_allclose(raw, np.log(expected / (1 - expected)), atol=1e-9)
+    for count in (0, 5, 6):
+        with pytest.raises(ModelError, match=f"a booster of 5 trees cannot be split after {count}"):
+            split_trees(trees, count)
+
+
+@pytest.mark.parametrize("engine", ["numba", "llvm"])
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_who_does_not_leave_early_is_given_the_same_bits(engine: engines.Engine, share: float) -> None:
+    trees, planes = read(model(6, [9, 31, 15, 20], columns=4)), bytes_of(np.random.default_rng(6), 4, 40, 70)
+    first, _ = split_trees(trees, 2)
+    partial = predict_planes(first, planes, engine="numba")
+    cut = float(np.clip(np.quantile(partial, share) + (1e-3 if share == 1 else -1e-6), 1e-6, 1 - 1e-6))
+    early = EarlyExit(trees=2, cut=cut, judged=1 - share, pixels_lost=0, metric_lost=0)
+    found = predict_planes(trees, planes, early=early, engine=engine)
+    stays = partial >= cut
+    np.testing.assert_array_equal(found, np.where(stays, predict_planes(trees, planes, engine="numba"), 0))
+    assert (stays.all(), stays.any()) == (share == 0, share < 1)
+
+
+@pytest.mark.parametrize("change", [{"trees": 0}, {"cut": 0.0}, {"cut": 1.0}, {"judged": 1.5}])
+def test_an_impossible_early_exit_is_refused(change: dict[str, float]) -> None:
+    values = {"trees": 3, "cut": 0.1, "judged": 0.1, "pixels_lost": 0.0, "metric_lost": 0.0}
+    assert EarlyExit.from_dict(values).to_dict() == values
+    with pytest.raises(ModelError, match="early exit"):
+        EarlyExit.from_dict(values | change)
+    with pytest.raises(ModelError, match="early exit: trees, cut"):
+        EarlyExit.from_dict({"trees": 3})

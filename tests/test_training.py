@@ -16,13 +16,15 @@ from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
 from pixelgbm.mapping import first_stack, map_head, map_heads, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
+from pixelgbm.metrics import METRICS
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
+from pixelgbm.training.cutting import MOST_METRIC_LOST, MOST_PIXELS_LOST, drawn_views, losses_of
 from pixelgbm.training.measured import EVERY_PLACE
 from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
-from pixelgbm.training.survivors import CUTS, drawn_views
+from pixelgbm.training.survivors import CUTS
 from pixelgbm.training.views import view_reader
 from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest, labelled
 
@@ -377,3 +379,35 @@ def test_region_scores_never_come_from_the_own_fold() -> None:
 
 def test_the_defaults_are_what_the_findings_say() -> None:
     assert (SamplingConfig().positives, SamplingConfig().negatives, SamplingConfig().rounds) == (900, 1400, 2)
+
+
+def test_pixels_leave_early_where_little_is_lost(data: Dataset, trained: Path, tmp_path: Path) -> None:
+    model = training.train(data, replace(TINY, early_exit_trees=5), out=tmp_path / "model")
+    left = model.heads[0].early_exit
+    assert left is not None and left.trees == 5
+    assert 0 < left.judged < 0.6
+    assert left.pixels_lost <= MOST_PIXELS_LOST and left.metric_lost <= MOST_METRIC_LOST
+    again = read_model(tmp_path / "model")
+    assert again.heads[0].early_exit == left and again.digest == model.digest
+    whole = read_model(trained)
+    assert whole.heads[0].early_exit is None
+    assert whole.heads[0].boosters[0].to_text() == again.heads[0].boosters[0].to_text()
+    judged = []
+    for sample in data.samples:
+        pair = datasets.read_pair(data, sample)
+        scene = prepare_pair(model.looks[0], pair)
+        first = first_stack(model.looks[0], scene)
+        early, all_of_it = (map_head(m.looks, m.heads[0], scene, None, first=first).probability for m in (again, whole))
+        np.testing.assert_array_equal(early[early > 0], all_of_it[early > 0])
+        judged.append((early > 0).mean())
+    assert np.mean(judged) == pytest.approx(left.judged, abs=0.15)
+
+
+def test_without_a_dirty_view_no_more_than_a_half_is_cut() -> None:
+    nothing = losses_of(np.zeros((0, 4, 3), np.int64), METRICS["macro-f1"])
+    assert nothing.highest() == 2 and not nothing.pixels.any()
+    counts = np.array([[[100, 110, 120], [100, 105, 120], [99, 100, 120], [80, 80, 120]]])
+    losses = losses_of(counts, METRICS["macro-f1"])
+    np.testing.assert_allclose(losses.pixels, [0, 0.01, 0.2])
+    assert losses.metric[0] < 0 < losses.metric[2]
+    assert losses.highest() == 1

@@ -13,7 +13,7 @@ import click
 from pixelgbm import benchmark
 from pixelgbm.cli.console import Console, json_option, quiet_option
 from pixelgbm.cli.options import PATH
-from pixelgbm.forest import prepare_engine
+from pixelgbm.forest import prepare_engine, prepared_parts
 from pixelgbm.images import image_size
 from pixelgbm.machine import machine
 from pixelgbm.model import Model, read_model
@@ -88,5 +88,7 @@ def _sample(image: Path | None, reference: Path | None, *, level: int, seed: int
 
 def _engines(model: Model) -> str:
     """What evaluated the trees, of all boosters of all looks."""
-    used = {prepare_engine(booster, pixels=0) for head in model.heads for booster in head.boosters}
+    parts = [part for head in model.heads for part in prepared_parts(head.boosters[0], head.early_exit)]
+    parts += [booster for head in model.heads for booster in head.boosters[1:]]
+    used = {prepare_engine(part, pixels=0) for part in parts}
     return " and ".join(sorted(used))

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from pixelgbm.errors import ConfigError, ModelError
 from pixelgbm.forest import codecache, codegen, traverse
-from pixelgbm.forest.trees import Trees
+from pixelgbm.forest.early import EarlyExit
+from pixelgbm.forest.trees import Trees, split_trees
 
-__all__ = ["WORTH_COMPILING", "Engine", "predict_pixels", "predict_planes", "prepare_engine"]
+__all__ = ["WORTH_COMPILING", "Engine", "predict_pixels", "predict_planes", "prepare_engine", "prepared_parts"]
 
 Engine = Literal["auto", "numba", "llvm"]
 """`"auto"`: "llvm" once it is compiled, found in the cache, or worth compiling; "numba" until then."""
@@ -38,21 +39,26 @@ class _State:
     failure: str = ""
     cache_asked: bool = False
     pixels: int = 0
+    parts: dict[int, tuple[Trees, Trees]] = field(default_factory=dict)
 
 
 _states: WeakKeyDictionary[Trees, _State] = WeakKeyDictionary()
 _states_lock = threading.Lock()
 
 
-def predict_planes(trees: Trees, planes: NDArray[np.uint8], *, engine: Engine = "auto") -> NDArray[np.float32]:
+def predict_planes(
+    trees: Trees, planes: NDArray[np.uint8], *, early: EarlyExit | None = None, engine: Engine = "auto"
+) -> NDArray[np.float32]:
     """The probability at every pixel.
 
-    planes: (columns, rows, cols) uint8 in the order of `trees.columns`. Returns (rows, cols) float32, 0..1.
-    $PIXELGBM_ENGINE replaces "auto". Raises ModelError when the planes are not as many as the columns, or when
-    `engine="llvm"` cannot compile the booster.
+    planes: (columns, rows, cols) uint8 in the order of `trees.columns`. early: pixels that it settles are given 0, all
+    others what they would have without. Returns (rows, cols) float32, 0..1. $PIXELGBM_ENGINE replaces "auto".
+    Raises ModelError when the planes are not as many as the columns, or when `engine="llvm"` cannot compile the
+    booster.
     """
     flat = _flat(trees, planes)
-    return _predict(trees, flat, None, engine).reshape(planes.shape[1:])
+    found = _predict(trees, flat, None, engine) if early is None else _predict_early(trees, flat, early, engine)
+    return found.reshape(planes.shape[1:])
 
 
 def predict_pixels(
@@ -85,6 +91,19 @@ def prepare_engine(trees: Trees, *, pixels: int | None = None) -> Engine:
     return "numba" if state.code is None else "llvm"
 
 
+def prepared_parts(trees: Trees, early: EarlyExit | None) -> tuple[Trees, ...]:
+    """What is truly evaluated, for `prepare_engine`: the booster, or its two parts where pixels may leave."""
+    return (trees,) if early is None else _parts(trees, early.trees)
+
+
+def _parts(trees: Trees, count: int) -> tuple[Trees, Trees]:
+    state = _state(trees)
+    with state.lock:
+        if count not in state.parts:
+            state.parts[count] = split_trees(trees, count)
+        return state.parts[count]
+
+
 def _flat(trees: Trees, planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if planes.ndim != 3 or planes.dtype != np.uint8 or planes.shape[0] != len(trees.columns):
         raise ModelError(
@@ -99,6 +118,35 @@ def _predict(
 ) -> NDArray[np.float32]:
     """(n,) float32 probabilities of `pixels`, or of all."""
     raw = np.zeros(flat.shape[1] if pixels is None else pixels.size, dtype=np.float64)
+    _add(trees, flat, pixels, raw, engine)
+    out = np.empty(raw.size, dtype=np.float32)
+    traverse.sigmoid(raw, trees.sigmoid, out)
+    return out
+
+
+def _predict_early(trees: Trees, flat: NDArray[np.uint8], early: EarlyExit, engine: Engine) -> NDArray[np.float32]:
+    """(n,) float32. The other trees go on from the sums of the first ones, so who stays is given the same bits."""
+    first, others = _parts(trees, early.trees)
+    raw = np.zeros(flat.shape[1], dtype=np.float64)
+    _add(first, flat, None, raw, engine)
+    kept = np.flatnonzero(raw >= np.log(early.cut / (1 - early.cut)) / trees.sigmoid)
+    sums = raw[kept]
+    _add(others, flat, kept, sums, engine)
+    judged = np.empty(kept.size, dtype=np.float32)
+    traverse.sigmoid(sums, trees.sigmoid, judged)
+    out = np.zeros(raw.size, dtype=np.float32)
+    out[kept] = judged
+    return out
+
+
+def _add(
+    trees: Trees,
+    flat: NDArray[np.uint8],
+    pixels: NDArray[np.int64] | None,
+    raw: NDArray[np.float64],
+    engine: Engine,
+) -> None:
+    """raw[i] += the leaf values of pixel i, or of pixels[i], tree after tree."""
     code = _code(trees, raw.size, _asked(engine))
     if code is not None:
         codegen.add_trees(code, flat, pixels, raw)
@@ -108,9 +156,6 @@ def _predict(
         chosen = np.empty((flat.shape[0], pixels.size), dtype=np.uint8)
         traverse.take_pixels(flat, pixels, chosen)
         traverse.add_trees(trees, chosen, raw)
-    out = np.empty(raw.size, dtype=np.float32)
-    traverse.sigmoid(raw, trees.sigmoid, out)
-    return out
 
 
 def _asked(engine: Engine) -> Engine:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pixelgbm.errors import ModelError
 
-__all__ = ["OBJECTIVES", "BytePrograms", "Trees", "parse_trees"]
+__all__ = ["OBJECTIVES", "BytePrograms", "Trees", "parse_trees", "split_trees"]
 
 OBJECTIVES = ("binary", "cross_entropy")
 """The objectives that are read; both end in a sigmoid."""
@@ -125,6 +125,25 @@ def parse_trees(text: str, *, where: str) -> Trees:
     if not blocks[start:].startswith(b"end of trees"):
         raise ModelError(f"{where}: 'end of trees' expected after {len(trees)} trees; the file is truncated or altered")
     return _assemble(trees, columns, objective, sigmoid, text)
+
+
+def split_trees(trees: Trees, count: int) -> tuple[Trees, Trees]:
+    """The first `count` trees and the others, each as a booster of its own; their raw sums add up to the whole's.
+
+    Raises ModelError unless 0 < count < trees.count.
+    """
+    if not 0 < count < trees.count:
+        raise ModelError(f"a booster of {trees.count} trees cannot be split after {count}")
+    blocks = re.split(r"^Tree=\d+\n", trees.text, flags=re.MULTILINE)
+    last, end, rest = blocks[-1].partition("end of trees")
+    blocks[-1] = last
+    parts = []
+    for chosen in (blocks[1 : count + 1], blocks[count + 1 :]):
+        numbered = [f"Tree={k}\n{block}" for k, block in enumerate(chosen)]
+        sizes = " ".join(str(len(block.encode())) for block in numbered)
+        header = re.sub(r"^tree_sizes=.*$", f"tree_sizes={sizes}", blocks[0], flags=re.MULTILINE)
+        parts.append(parse_trees("".join([header, *numbered, end, rest]), where="a part of a booster"))
+    return parts[0], parts[1]
 
 
 def _key_values(block: bytes, *, where: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ def train(
             store.tables(name, tables_of(found[name], stage.scores))
             chain = grown.finals[name]
             found_by = chain.boosters, chain.survivor_cut, stage.booster, stage.calibration
-            heads.append(Head(name, *found_by, DEFAULT_RULE, map_calibration_of(found[name])))
+            heads.append(Head(name, *found_by, DEFAULT_RULE, map_calibration_of(found[name]), chain.early_exit))
         model = Model(
             looks=grown.looks,
             heads=tuple(heads),

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pixelgbm.config import BoosterConfig, RunConfig
-from pixelgbm.forest import Trees
+from pixelgbm.forest import EarlyExit, Trees
 from pixelgbm.mapping import Chain
 from pixelgbm.metrics import Metric
 from pixelgbm.model import Look
+from pixelgbm.training.leaving import choose_exits
 from pixelgbm.training.pixels import FoldChains, Rows, collect_rows, grow_final, grow_folds
 from pixelgbm.training.plan import Plan, Progress
 from pixelgbm.training.survivors import choose_cuts
@@ -63,7 +64,12 @@ def grow_looks(
     grown = _with_look(nothing, first, rows, booster, config, workers=workers, progress=progress)
     del rows
     if not several:
-        return grown
+        if config.early_exit_trees == 0 or metric is None:
+            return grown
+        exits = choose_exits(
+            plan, read, grown.looks, grown.chains, config, metric=metric, workers=workers, progress=progress
+        )
+        return _with_exits(grown, exits)
     spec = fitted.spec.with_context()
     later = Look(spec, fitted.quantizer.for_spec(spec))
     grown = _with_cuts(grown, dict.fromkeys(plan.heads, config.survivor_cut))
@@ -151,4 +157,15 @@ def _with_cuts(grown: GrownLooks, cuts: Mapping[str, float]) -> GrownLooks:
             for head, folds in grown.chains.items()
         },
         finals={head: replace(chain, survivor_cut=cuts[head]) for head, chain in grown.finals.items()},
+    )
+
+
+def _with_exits(grown: GrownLooks, exits: Mapping[str, EarlyExit]) -> GrownLooks:
+    return replace(
+        grown,
+        chains={
+            head: tuple(replace(chain, early_exit=exits.get(head)) for chain in folds)
+            for head, folds in grown.chains.items()
+        },
+        finals={head: replace(chain, early_exit=exits.get(head)) for head, chain in grown.finals.items()},
     )

@@ -78,7 +78,7 @@ def rehearse(
         if final:
             chain = grown.finals[head]
             found_by = chain.boosters, chain.survivor_cut, stage.booster, stage.calibration
-            heads.append(Head(head, *found_by, DEFAULT_RULE, map_calibration_of(items)))
+            heads.append(Head(head, *found_by, DEFAULT_RULE, map_calibration_of(items), chain.early_exit))
     model = None
     if final:
         model = Model(grown.looks, tuple(heads), dataset.layout, dataset.metric, config.profile, {})
