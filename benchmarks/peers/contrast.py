@@ -26,8 +26,8 @@ SIGNS = ("both", "darker", "brighter")
 SETTINGS: tuple[Setting, ...] = tuple(product(BLURS, WINDOWS, SIGNS[:1]))
 CALM = 1.0
 """Grey levels added to the deviation, so that a flat surface has none to divide by."""
-MOST = 300
-"""Images the finalists meet: a low threshold on a texture leaves thousands of regions to keep of each."""
+MOST = 30_000_000
+"""Pixels of the images the finalists meet: a low threshold on a texture leaves thousands of regions to keep of each."""
 FINER = 4.0
 """Thresholds are searched to a sixteenth of a deviation."""
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from peers import rule
 from peers.pairs import Item, View
 from peers.task import Task, read_setting, write_setting
+from pixelgbm.images import image_size
 
 __all__ = ["STEPS_PER_UNIT", "Setting", "keep_best", "predictor_of", "to_bytes"]
 
@@ -22,8 +23,8 @@ Maps = Callable[[View, Sequence[Setting]], Mapping[Setting, NDArray[np.uint8]]]
 STEPS_PER_UNIT = 4.0
 """Bytes to a grey level (or what stands for one): thresholds are searched to a quarter of it."""
 THRESHOLDS = tuple(int(t) for t in np.unique(np.rint(np.geomspace(4, 240, 18))))
-FIRST_LOOK = 120
-"""Images on which all settings are compared; the best few then meet all images."""
+FIRST_LOOK = 18_000_000
+"""Pixels of the images on which all settings are compared; the best few then meet all images."""
 FINALISTS = 4
 
 
@@ -70,8 +71,8 @@ def _choose(
 ) -> tuple[Setting, rule.Rule, dict[str, float]]:
     """The setting and rule with the best smoothed value on train and dev together, and these values.
 
-    refine: what a finalist of the first look is compared with before the choice, itself included. most: images that
-    the finalists meet; None: all.
+    refine: what a finalist of the first look is compared with before the choice, itself included. most: pixels of the
+    images that the finalists meet; None: all.
     """
     items = [*task.train, *task.dev]
     first = _values(task, _drawn(task, items, FIRST_LOOK), settings, maps, regions=False)
@@ -84,10 +85,12 @@ def _choose(
 
 
 def _drawn(task: Task, items: Sequence[Item], most: int) -> list[Item]:
-    """Drawn images, half of them with a mask where there are as many: where defects are rare few others tell much."""
+    """Drawn images of so many pixels, half of them with a mask where there are as many: few others tell much."""
     order = task.rng(2).permutation(len(items)).tolist()
-    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: most // 2]
-    return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:most])]
+    rows, cols = image_size(items[order[0]].sample.image)
+    count = max(2, most // (rows * cols))
+    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: count // 2]
+    return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:count])]
 
 
 def _values(
