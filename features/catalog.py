@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.column import Family
-from features.families import broad, colour, context, contrast, difference, gabor
+from features.families import broad, colour, context, contrast, difference, gabor, rarity
 
 __all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN"]
 
@@ -46,6 +46,13 @@ FAMILIES: dict[str, Family] = {
             ("contrast", "pyramid", "smooth"),
             "as contrast and colour",
             broad.columns,
+        ),
+        Family(
+            "rarity",
+            "How unlike the rest of its own image is it? Measured where `families` names it",
+            ("pyramid", "rarity", "smooth"),
+            "the detector of Reed and Yu 1990, doi:10.1109/29.60107, on filters in place of spectral bands",
+            rarity.columns,
         ),
         Family(
             "context",
@@ -126,6 +133,10 @@ LEAN: frozenset[str] = frozenset(
         "broad.gradient-6",
         "broad.red-green-8-32",
         "broad.blue-light-8-32",
+        "rarity.1-1.5",
+        "rarity.2-3",
+        "rarity.4-6",
+        "rarity.2-8",
     )
 )
 """What a first look reads when richer ones follow: the forty columns with the largest gain in a booster of all, and

@@ -23,6 +23,8 @@ class Planes(Mapping[str, Plane]):
     def __init__(self, known: Mapping[str, Plane], recipes: Mapping[str, Recipe] = MappingProxyType({})) -> None:
         self._known = dict(known)
         self._recipes = dict(recipes)
+        self._derived: dict[str, Plane] = {}
+        self._outer: Callable[[str, Recipe], Plane] | None = None
         self._lock = RLock()
 
     def __getitem__(self, name: str) -> Plane:
@@ -43,11 +45,23 @@ class Planes(Mapping[str, Plane]):
 
     def __or__(self, others: Mapping[str, Plane]) -> Planes:
         """These planes and `others`, which win."""
-        return Planes(others, {name: self._handed(name) for name in self if name not in others})
+        both = Planes(others, {name: self._handed(name) for name in self if name not in others})
+        both._outer = self.of_whole
+        return both
 
     def window(self, rows: slice, cols: slice) -> Planes:
         """The same planes seen through a window, contiguous."""
-        return Planes({}, {name: self._cut(name, rows, cols) for name in self})
+        cut = Planes({}, {name: self._cut(name, rows, cols) for name in self})
+        cut._outer = lambda name, make: np.ascontiguousarray(self.of_whole(name, make)[rows, cols])
+        return cut
+
+    def of_whole(self, name: str, make: Recipe) -> Plane:
+        """What `make` makes of the planes of the whole image, as these planes show it; made once under that name."""
+        if name not in self._derived:
+            with self._lock:
+                if name not in self._derived:
+                    self._derived[name] = make(self) if self._outer is None else self._outer(name, make)
+        return self._derived[name]
 
     def _handed(self, name: str) -> Recipe:
         return lambda _: self[name]

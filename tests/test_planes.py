@@ -53,3 +53,19 @@ def test_others_win_and_the_rest_is_shared(made):
     both = planes | {"plane": np.zeros((3, 4), np.float32), "new": np.ones((3, 4), np.float32)}
     assert set(both) == {"plane", "twice", "more", "new"}
     assert not both["plane"].any() and both["twice"] is planes["twice"] and calls == ["twice"]
+
+
+def test_what_is_made_of_the_whole_is_made_once_and_cut(made):
+    planes, calls = made
+
+    def summed(whole):
+        calls.append("sum")
+        return whole["plane"] + whole["plane"].sum()
+
+    window = (planes | {"new": np.ones((3, 4), np.float32)}).window(slice(0, 2), slice(1, 3))
+    inner = window.window(slice(1, 2), slice(0, 2))
+    found = inner.of_whole("summed", summed)
+    assert calls == ["sum"] and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, planes["plane"][1:2, 1:3] + 66)
+    np.testing.assert_array_equal(window.of_whole("summed", summed), planes["plane"][0:2, 1:3] + 66)
+    assert calls == ["sum"] and "summed" not in planes

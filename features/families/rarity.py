@@ -1,0 +1,37 @@
+"""The rarity family: how unlike the rest of its own image a pixel's surroundings are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.column import Column
+from features.rarity import rarity_of
+from features.scene import Canvas
+
+__all__ = ["columns"]
+
+SIGMAS = (1.0, 2.0, 4.0)
+BLURS = (0.0, 1.5, 4.0)
+"""Of each sigma."""
+
+
+def columns(blue: str, scale: float) -> tuple[Column, ...]:
+    """All columns; blue is compared with red and green blurred as the camera blurred it, or left out."""
+    return tuple(
+        Column(
+            f"rarity.{sigma:g}-{share * sigma:g}",
+            f"G_{share * sigma:g} log(1 + x' C^-1 x), standardised; x: filters at s = {sigma:g}",
+            True,
+            0,
+            partial(_rarity, sigma=scale * sigma, blur=scale * share * sigma, colour=blue != "drop"),
+        )
+        for sigma in SIGMAS
+        for share in BLURS
+    )
+
+
+def _rarity(canvas: Canvas, *, sigma: float, blur: float, colour: bool) -> NDArray[np.float32]:
+    return canvas.scene.planes.of_whole(*rarity_of(sigma, blur, colour=colour and canvas.scene.colour))
