@@ -98,13 +98,17 @@ def count_labels(levels: NDArray[np.uint8], truth: NDArray[np.uint8], usable: ND
 def fit_map_calibration(counts: NDArray[np.int64]) -> Calibration:
     """Isotonic regression of the truth of pixels on the bytes of their out-of-fold map; 1.0 is byte 255.
 
-    counts: (2, 256), as `count_labels` gives them. A level that several bytes share becomes a line through its mean,
-    over at most a third of the way to the next levels: ranks stay, and over the pixels of the level, and so over all,
-    the promises still add up to the truth. No pixels, no opinion: the identity.
+    counts: (2, 256), as `count_labels` gives them. One defect pixel more at byte 0 and one clean pixel more at byte 255
+    keep few pixels from promising 0 or 1. A level that several bytes share becomes a line through its mean, over at
+    most a third of the way to the next levels: every byte promises more than the one below, and over the pixels of the
+    level, and so over all, the promises still add up to the truth. No pixels, no opinion: the identity.
     """
-    there = np.flatnonzero(counts[0])
-    if there.size == 0:
+    if not counts[0].any():
         return IDENTITY
+    counts = counts.copy()
+    counts[:, 0] += 1, 255
+    counts[0, -1] += 1
+    there = np.flatnonzero(counts[0])
     total = counts[0, there].astype(np.float64)
     levels, blocks = _isotonic(counts[1, there] / (255 * total), total)
     room = np.diff(levels, prepend=0.0, append=1.0) / 3

@@ -1,6 +1,7 @@
 import numpy as np
 
-from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown, displayable
+from pixelgbm.display import displayable
+from pixelgbm.report.panels import FALSE, HIT, MISSED, Shown
 from pixelgbm.report.sheet import SheetRow, draw_sheet, telling_ids
 
 SCORES = {f"d{k}": k / 10 for k in range(10)} | {"c0": 1.0, "c1": 0.0, "c2": 1.0}

@@ -89,6 +89,7 @@ def test_probabilities_are_those_of_the_calibrated_map(model: Model) -> None:
     pair = labelled(1).pair
     head, promised = explain_pair(model, pair, at=(38, 36)).heads[0], inspect_pair(model, pair).probabilities["dirt"]
     assert head.pixel is not None
+    assert np.array_equal(head.probability, promised)
     assert head.pixel.probability == promised[38, 36] != head.pixel.raw_probability
     for item in head.regions:
         top, left, bottom, right = item.region.bbox

@@ -81,22 +81,22 @@ def _explain_head(told: _Told, ignore: NDArray[np.bool_] | None, *, pixel: int |
     mapped = told.seen[-1]
     judged = judge(told.head, mapped)
     spots = spots_of(told.head, mapped, judged)
-    promised = promised_map(told.head, mapped, ignore).ravel()
+    promised = promised_map(told.head, mapped, ignore)
     shown = _shown(spots, pixel)
     picked = _picked([spot.pixels for spot in shown])
     attribution = told.of(np.concatenate([np.empty(0, np.intp), *picked]), look=len(told.looks))
     regions, start = [], 0
     for spot, pixels in zip(shown, picked, strict=True):
         evidence = _evidence(attribution, slice(start, start + pixels.size))
-        probability = float(promised[spot.pixels].mean())
+        probability = float(promised.ravel()[spot.pixels].mean())
         regions.append(ExplainedRegion(spot.region, probability, spot.failed, evidence, int(pixels.size)))
         start += pixels.size
     asked = None
     if pixel is not None:
         failed = failed_at(pixel, spots, told.head, mapped, judged)
-        asked = _explain_pixel(told, ignore, pixel, shown, failed, probability=float(promised[pixel]))
+        asked = _explain_pixel(told, ignore, pixel, shown, failed, probability=float(promised.flat[pixel]))
     heat = _heat(attribution, picked, shown, mapped.levels.shape)
-    return HeadExplanation(told.head.name, tuple(regions), asked, heat, judged.mask)
+    return HeadExplanation(told.head.name, tuple(regions), asked, heat, judged.mask, promised)
 
 
 def _shown(spots: Sequence[Spot], pixel: int | None) -> list[Spot]:

@@ -70,6 +70,7 @@ class HeadExplanation:
     regions: found ones, then rejected candidates, then fainter ones. pixel: the one that was asked for.
     heat: per family (rows, cols) float32, what it adds to the log-odds of the pixels of these regions, of those that
     were not explained what it adds to the nearest one; NaN elsewhere. found: (rows, cols) bool, the mask.
+    probability: (rows, cols) float32, calibrated.
     """
 
     head: str
@@ -77,6 +78,7 @@ class HeadExplanation:
     pixel: ExplainedPixel | None
     heat: Mapping[str, NDArray[np.float32]]
     found: NDArray[np.bool_]
+    probability: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

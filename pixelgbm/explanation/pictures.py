@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import images
+from pixelgbm.display import coloured, displayable
 from pixelgbm.explanation.answer import Explanation, HeadExplanation
 
 __all__ = ["contact_picture", "full_colour", "heat_map", "write_pictures"]
@@ -57,7 +58,7 @@ def heat_map(image: NDArray[Any], heat: NDArray[np.float32], *, limit: float) ->
 
     heat: (rows, cols) float32, NaN where nothing is known. limit: what is drawn in full colour.
     """
-    grey = cv2.cvtColor(_displayable(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(displayable(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
     pale = np.repeat((128 + grey / 2)[..., np.newaxis], 3, axis=2)
     strength = np.clip(np.nan_to_num(heat) / limit, -1, 1)[..., np.newaxis]
     colour = np.where(strength > 0, _FOR, _AGAINST)
@@ -65,15 +66,16 @@ def heat_map(image: NDArray[Any], heat: NDArray[np.float32], *, limit: float) ->
 
 
 def contact_picture(image: NDArray[Any], reference: Picture | None, head: HeadExplanation) -> Picture:
-    """Image, reference where there is one, regions, and a heat map per family, each with a caption.
+    """Image, reference where there is one, regions, probability, and a heat map per family, each with a caption.
 
     Found regions are outlined in green, rejected ones in amber; the pixel that was asked for lies in a magenta ring.
     """
     limit = full_colour(head.heat)
-    panels = {"image": _displayable(image)}
+    panels = {"image": displayable(image)}
     if reference is not None:
-        panels["reference"] = _displayable(reference)
+        panels["reference"] = displayable(reference)
     panels["green: found, amber: rejected"] = _outlined(panels["image"], head)
+    panels["probability: green 0.5, yellow 1"] = coloured(head.probability)
     for family, heat in head.heat.items():
         panels[f"{family}, full at {limit:.1f}"] = heat_map(image, heat, limit=limit)
     drawn = [_panel(caption, picture) for caption, picture in panels.items()]
@@ -81,12 +83,6 @@ def contact_picture(image: NDArray[Any], reference: Picture | None, head: HeadEx
     drawn += [blank] * (-len(drawn) % min(_PER_LINE, len(drawn)))
     lines = [np.hstack(drawn[k : k + _PER_LINE]) for k in range(0, len(drawn), _PER_LINE)]
     return np.vstack(lines)
-
-
-def _displayable(image: NDArray[Any]) -> Picture:
-    """Any image in eight bits and three channels; of 16 bits the upper eight are shown."""
-    shown = (image // (256 if image.dtype == np.uint16 else 1)).astype(np.uint8)
-    return np.repeat(shown[..., np.newaxis], 3, axis=2) if shown.ndim == 2 else shown
 
 
 def _outlined(picture: Picture, head: HeadExplanation) -> Picture:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import images
+from pixelgbm.display import coloured
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset
 from pixelgbm.report.document import GalleryRow
@@ -20,7 +21,6 @@ from pixelgbm.report.panels import (
     MISSED,
     Shown,
     beside,
-    coloured,
     placed,
     read_shown,
     resized,

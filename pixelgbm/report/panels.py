@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelgbm import datasets
+from pixelgbm.display import displayable
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset, Sample
 from pixelgbm.sampling import DEFECT
@@ -21,8 +22,6 @@ __all__ = [
     "MISSED",
     "Shown",
     "beside",
-    "coloured",
-    "displayable",
     "placed",
     "read_shown",
     "resized",
@@ -74,12 +73,6 @@ def _centre(reference: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return reference[top : top + shape[0], left : left + shape[1]]
 
 
-def displayable(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Any image as (rows, cols, 3) uint8; 16 bits are shown by their upper eight."""
-    shown = (image // (256 if image.dtype == np.uint16 else 1)).astype(np.uint8)
-    return np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown
-
-
 def tinted(image: NDArray[np.uint8], where: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
     """The image with full colour on the rim of `where` and a third of it inside, so that thin dirt stays visible."""
     padded = np.pad(where, 1)
@@ -88,15 +81,6 @@ def tinted(image: NDArray[np.uint8], where: NDArray[np.bool_], colour: tuple[int
     out[where & ~inside] = colour
     out[inside] = (image[inside] * 0.67 + np.array(colour) * 0.33).astype(np.uint8)
     return out
-
-
-def coloured(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map as (rows, cols, 3) uint8 from dark violet (0) to yellow (1), lighter as its square root grows.
-
-    A calibrated map of a faint defect says some hundredths; in proportion they would be as dark as nothing.
-    """
-    levels = np.rint(np.sqrt(probability) * np.float32(255)).astype(np.uint8)
-    return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]).astype(np.uint8, copy=False)
 
 
 def resized(plane: NDArray[Any], scale: float) -> NDArray[Any]:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pixelgbm.display import coloured
 from pixelgbm.errors import SubmissionError
 from pixelgbm.predictions import Predictions
 from pixelgbm.records import Dataset
-from pixelgbm.report.panels import FALSE, HIT, Shown, beside, coloured, placed, read_shown, resized, thinned, tinted
+from pixelgbm.report.panels import FALSE, HIT, Shown, beside, placed, read_shown, resized, thinned, tinted
 from pixelgbm.review import Doubt
 from pixelgbm.threads import ordered_map
 
