@@ -23,6 +23,8 @@ __all__ = ["Drawn", "Setup", "draw", "fast_model", "fitted", "grown"]
 
 TRAIN_PAIRS = 24
 """Pairs that the model of profile "fast" is trained on: few, for what counts here is its size."""
+EARLY_TREES = 20
+"""Trees after which pixels leave that model, where they may."""
 ROWS = 20_000
 
 
@@ -78,14 +80,22 @@ def grown(path: Path, parts: Sequence[tuple[NDArray[Any], NDArray[np.bool_]]], *
     return text
 
 
-def fast_model(setup: Setup) -> Model:
-    """The model that was given, or one of profile "fast", of the default size, trained on few drawn pairs."""
+def fast_model(setup: Setup, *, early: bool = False) -> Model:
+    """The model that was given, or one of profile "fast", of the default size, trained on few drawn pairs.
+
+    early: let pixels leave early, where the model knows when they may.
+    """
+    model = _fast_model(setup)
+    return model if early else replace(model, heads=tuple(replace(head, early_exit=None) for head in model.heads))
+
+
+def _fast_model(setup: Setup) -> Model:
     if setup.model is not None:
         return read_model(setup.model)
-    folder = setup.work / "fast"
+    folder = setup.work / "fast-early"
     if not folder.exists():
         synth.make(setup.work / "data", train=TRAIN_PAIRS, dev=0, test=0, clean_share=0.2, seed=setup.seed + 1)
-        config = replace(preset("fast"), folds=2)
+        config = replace(preset("fast"), folds=2, early_exit_trees=EARLY_TREES)
         config = replace(config, sampling=replace(SamplingConfig(), rounds=1))
         train(datasets.open_dataset(setup.work / "data"), config, out=folder)
     return read_model(folder)

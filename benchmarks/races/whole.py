@@ -95,8 +95,16 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
     def ours() -> object:
         return inspect_pair(model, make_pair(sample))
 
+    early = fast_model(setup, early=True)
+    left = early.heads[0].early_exit
+    leaving = []
+    if left is not None:
+        spend = by_engine("llvm", lambda: inspect_pair(early, make_pair(sample)))
+        told = f"pixels that {left.trees} trees call clean leave; {left.judged:.1%} stay"
+        leaving = [Contestant(f'pixelgbm, "{model.profile}", llvm, early exit', spend, facts | {"early exit": told})]
     contestants = [
         Contestant(f'pixelgbm, "{model.profile}", llvm', by_engine("llvm", ours), facts),
+        *leaving,
         Contestant(f'pixelgbm, "{model.profile}", numba', by_engine("numba", ours), facts),
         Contestant(
             "obvious build", timed(lambda: obvious(Path(files[0]), Path(files[1]))), {"columns": COLUMNS, **size}
