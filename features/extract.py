@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 from features.kernels.quantise import blank
+from features.measuring import can_be_measured, measured
 from features.prior import with_prior
-from features.scene import MEASURES, Canvas, Scene, prepare
+from features.scene import MEASURES, Scene, prepare
 from features.smoothing import ALIGNMENT
 from features.spec import FeatureSpec
 from features.stack import FeatureStack, Quantizer
@@ -147,14 +148,12 @@ def sample_columns(
         raise FeatureError(f"pixels of shape {pixels.shape}; allowed: (n, 2), row and column")
     if pixels.size and (pixels.min() < 0 or (pixels >= np.array(shape)).any()):
         raise FeatureError(f"pixels outside the image of {shape[0]}x{shape[1]}")
-    canvas = Canvas(scene)
     values = np.full((len(pixels), len(spec.table)), np.nan, np.float32)
     at = (pixels[:, 0], pixels[:, 1])
-    for k, column in enumerate(spec.table):
-        if column.prior or (column.reference and scene.covered is None) or (column.colour and not scene.colour):
-            continue
-        values[:, k] = column.make(canvas)[at]
-        if column.reference and scene.covered is not None:
+    todo = [k for k, column in enumerate(spec.table) if not column.prior and can_be_measured(column, scene)]
+    for k, plane in measured(scene, spec, todo):
+        values[:, k] = plane[at]
+        if spec.table[k].reference and scene.covered is not None:
             values[~scene.covered[at], k] = np.nan
     return values
 
@@ -207,19 +206,16 @@ def _fill(
     rows, cols = scene.planes["light"].shape
     window = with_halo(tile, spec, (rows, cols))
     part = scene if window == (0, 0, rows, cols) else scene.crop(*window)
-    canvas = Canvas(part)
     core = (slice(top - window[0], bottom - window[0]), slice(left - window[1], right - window[1]))
     whole = part.planes["light"].shape == (bottom - top, right - left)
     target = (slice(top - origin[0], bottom - origin[0]), slice(left - origin[1], right - origin[1]))
     line = np.empty((bottom - top, right - left), np.uint8)
     covered = None if part.covered is None else np.ascontiguousarray(part.covered[core])
     for k in todo:
-        column = spec.table[k]
-        if (column.reference and covered is None) or (column.colour and not scene.colour):
+        if not can_be_measured(spec.table[k], scene):
             out[k][target] = 0
-            continue
-        values = column.make(canvas)
+    for k, values in measured(part, spec, [k for k in todo if can_be_measured(spec.table[k], scene)]):
         quantizer.plane(k, values if whole else np.ascontiguousarray(values[core]), line)
-        if column.reference and covered is not None:
+        if spec.table[k].reference and covered is not None:
             blank(covered, line)
         out[k][target] = line

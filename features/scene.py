@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,7 @@ class Scene:
 
 
 class Canvas:
-    """A scene with a memory of what was computed on it, so that columns share blurs."""
+    """A scene with a memory of what was computed on it, so that columns share blurs; `measuring` says how long."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -85,6 +85,11 @@ class Canvas:
         if key not in self._memory:
             self._memory[key] = make()
         return self._memory[key]
+
+    def forget(self, keys: Iterable[tuple[object, ...]]) -> None:
+        """Let go of what was remembered under `keys`."""
+        for key in keys:
+            self._memory.pop(key, None)
 
     def empty(self) -> Plane:
         """A fresh plane of the scene's size, not initialised."""
