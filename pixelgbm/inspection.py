@@ -14,7 +14,7 @@ from pixelgbm import datasets, decision, regions
 from pixelgbm.calibration import Calibration
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.forest import Trees, predict_rows
-from pixelgbm.mapping import HeadMap, References, first_stack, map_heads, prepare_pair
+from pixelgbm.mapping import HeadMap, References, map_heads, prepare_pair
 from pixelgbm.min_size import MinSize, large_enough
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
@@ -60,11 +60,10 @@ def inspect_pair(
     it when defects below a size do not matter to the customer.
     """
     scene = prepare_pair(model.looks[0], pair, references=references)
-    stack = first_stack(model.looks[0], scene)
     masks: dict[str, NDArray[np.bool_]] = {}
     maps: dict[str, NDArray[np.float32]] = {}
     found: list[Region] = []
-    for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore, first=stack):
+    for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore):
         maps[head.name] = mapped.probability
         masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)
@@ -119,9 +118,8 @@ def decide_head(
 
 
 def _cut(head: Head, mapped: HeadMap, low: int) -> Cut:
-    stack = mapped.stack
     candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
-    table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
+    table = regions.measure(mapped.levels, candidates, mapped.stack)
     return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
 
 
