@@ -22,5 +22,5 @@ def keep_freed() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):  # another C library
         return
-    mallopt(_MMAP_THRESHOLD, 32 << 20)
+    mallopt(_MMAP_THRESHOLD, 8 << 20)
     mallopt(_TRIM_THRESHOLD, 1 << 30)
