@@ -5,7 +5,7 @@ Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 
 from features.catalog import DEFAULT, EVIDENCE, FAMILIES
 from features.errors import FeatureError
-from features.extract import extract, extract_pixels, extract_scene, sample_columns, strips, with_halo, write_context
+from features.extract import begin_pixels, extract, extract_scene, sample_columns, strips, with_halo, write_columns
 from features.registration import Quality, Registration, register
 from features.scene import MEASURES, Scene, prepare
 from features.spec import BLUE_TREATMENTS, FeatureSpec
@@ -24,8 +24,8 @@ __all__ = [
     "Quantizer",
     "Registration",
     "Scene",
+    "begin_pixels",
     "extract",
-    "extract_pixels",
     "extract_scene",
     "fit_quantizer",
     "prepare",
@@ -33,5 +33,5 @@ __all__ = [
     "sample_columns",
     "strips",
     "with_halo",
-    "write_context",
+    "write_columns",
 ]

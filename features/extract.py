@@ -19,7 +19,7 @@ from features.smoothing import ALIGNMENT
 from features.spec import FeatureSpec
 from features.stack import FeatureStack, Quantizer
 
-__all__ = ["extract", "extract_pixels", "extract_scene", "sample_columns", "strips", "with_halo", "write_context"]
+__all__ = ["begin_pixels", "extract", "extract_scene", "sample_columns", "strips", "with_halo", "write_columns"]
 
 Tile = tuple[int, int, int, int]
 STRIP = 512
@@ -89,41 +89,46 @@ def extract_scene(
     return FeatureStack(out, spec.columns, scene.quality, _measures(scene), quantizer.scales)
 
 
-def extract_pixels(
+def begin_pixels(
     scene: Scene,
     spec: FeatureSpec,
     quantizer: Quantizer,
     pixels: NDArray[np.integer],
     *,
-    known: FeatureStack | None = None,
-) -> FeatureStack:
-    """`extract_scene` of some pixels only, without the columns that read a prior: `write_context` adds those.
+    known: FeatureStack,
+) -> tuple[FeatureStack, list[int]]:
+    """A stack of some pixels with the columns that `known` has, and the numbers of those left to `write_columns`.
 
-    The bytes are the same, and memory follows the number of pixels. pixels: (n,) flat indices, ascending, each once.
-    known: a stack of the same scene that holds all of them.
+    pixels: (n,) flat indices, ascending, each once. known: a stack of the same scene that holds all of them.
     """
     _check_scales(spec, quantizer)
-    shape = scene.planes["light"].shape
-    place = np.full(shape, -1, np.int32)
+    place = np.full(scene.planes["light"].shape, -1, np.int32)
     place.ravel()[pixels] = np.arange(pixels.size, dtype=np.int32)
     planes = np.zeros((len(spec.table), 1, pixels.size), np.uint8)
     stack = FeatureStack(planes, spec.columns, scene.quality, _measures(scene), quantizer.scales, place)
-    todo = [k for k in _copy_known(known, spec, quantizer, planes, pixels) if not spec.table[k].prior]
-    _fill_pixels(scene, spec, quantizer, pixels, planes, todo)
-    return stack
+    return stack, _copy_known(known, spec, quantizer, planes, pixels)
 
 
-def write_context(
-    stack: FeatureStack, scene: Scene, spec: FeatureSpec, quantizer: Quantizer, *, prior: NDArray[np.uint8]
+def write_columns(
+    stack: FeatureStack,
+    scene: Scene,
+    spec: FeatureSpec,
+    quantizer: Quantizer,
+    columns: Sequence[int],
+    *,
+    prior: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write the columns of `stack` that read a prior, over those of another prior where there were any.
+    """Write columns of a stack of some pixels, over what was there; the bytes are those of the whole image.
 
-    stack: of `extract_pixels`, with this scene, specification and quantizer. prior: as for `extract`.
+    stack: of `begin_pixels`, with this scene, specification and quantizer. prior: as for `extract`; needed by columns
+    that read it.
     """
-    pixels = np.flatnonzero(stack.place >= 0) if stack.place is not None else np.arange(prior.size)
+    if stack.place is None:
+        raise FeatureError("columns are written into a stack of some pixels only, and this one is of all")
+    pixels = np.flatnonzero(stack.place >= 0)
     if pixels.size:
-        todo = [k for k, column in enumerate(spec.table) if column.prior]
-        _fill_pixels(with_prior(scene, prior), spec, quantizer, pixels, stack.planes, todo)
+        seen = scene if prior is None else with_prior(scene, prior)
+        _fill_pixels(seen, spec, quantizer, pixels, stack.planes, columns)
 
 
 def _fill_pixels(

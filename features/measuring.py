@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.column import Column
-from features.scene import Canvas, Scene
+from features.scene import Canvas, Components, Scene
 from features.spec import FeatureSpec
 
 __all__ = ["can_be_measured", "measured"]
@@ -34,11 +35,41 @@ def measured(scene: Scene, spec: FeatureSpec, columns: Sequence[int]) -> Iterato
     them: look at it before the next is asked for, and do not write to it.
     """
     canvas = Canvas(scene)
-    names = tuple(scene.planes), tuple(scene.measures)
-    last = _last_asked_for(spec, tuple(columns), *names, covered=scene.covered is not None, colour=scene.colour)
+    last = _last_asked_for(spec, tuple(columns), _Kind.of(scene))
     for k, done in zip(columns, last, strict=True):
         yield k, spec.table[k].make(canvas)
         canvas.forget(done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a scene has: all that the planes that columns ask for depend on."""
+
+    planes: tuple[str, ...]
+    measures: tuple[str, ...]
+    components: tuple[tuple[int, tuple[str, ...]], ...]
+    covered: bool
+    colour: bool
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Kind:
+        components = tuple((level, tuple(found.told)) for level, found in scene.components.items())
+        return cls(tuple(scene.planes), tuple(scene.measures), components, scene.covered is not None, scene.colour)
+
+    def scene(self, side: int) -> Scene:
+        """One of this kind, of `side` x `side` px, all ones."""
+        ones = np.ones((side, side), np.float32)
+        return Scene(
+            planes=dict.fromkeys(self.planes, ones),
+            covered=ones.astype(np.bool_) if self.covered else None,
+            colour=self.colour,
+            quality=None,
+            measures=dict.fromkeys(self.measures, 1.0),
+            components={
+                level: Components(ones.astype(np.int32), dict.fromkeys(told, np.ones(2, np.float32)))
+                for level, told in self.components
+            },
+        )
 
 
 class _Rehearsal(Canvas):
@@ -54,23 +85,9 @@ class _Rehearsal(Canvas):
 
 
 @lru_cache(maxsize=64)
-def _last_asked_for(
-    spec: FeatureSpec,
-    columns: tuple[int, ...],
-    planes: tuple[str, ...],
-    measures: tuple[str, ...],
-    *,
-    covered: bool,
-    colour: bool,
-) -> tuple[frozenset[_Key], ...]:
-    """Per column the keys that no later one asks for; found by measuring a tiny made-up scene of the same kind.
-
-    Takes 3 ms for all columns of a pair, once. Which planes are asked for depends on the kind of scene only.
-    """
-    shape = (_REHEARSED, _REHEARSED)
-    seen = np.ones(shape, np.bool_) if covered else None
-    tiny = Scene(dict.fromkeys(planes, np.ones(shape, np.float32)), seen, colour, None, dict.fromkeys(measures, 1.0))
-    rehearsal = _Rehearsal(tiny)
+def _last_asked_for(spec: FeatureSpec, columns: tuple[int, ...], kind: _Kind) -> tuple[frozenset[_Key], ...]:
+    """Per column the keys that no later one asks for; found by measuring a tiny scene, which takes 3 ms, once."""
+    rehearsal = _Rehearsal(kind.scene(_REHEARSED))
     asked = []
     for k in columns:
         spec.table[k].make(rehearsal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from features.registration import Quality, register
 from features.smoothing import smooth
 from features.trust import trust
 
-__all__ = ["MEASURES", "Canvas", "Scene", "prepare"]
+__all__ = ["MEASURES", "Canvas", "Components", "Scene", "prepare"]
 
 Plane = NDArray[np.float32]
 
@@ -40,6 +40,14 @@ MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Components:
+    """Connected components of a map. labels: (rows, cols) int32, 0 = none. told: name -> (labels,) float32 of each."""
+
+    labels: NDArray[np.int32]
+    told: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One image and, where it can be used, its reference: aligned, of the same light and focus.
 
@@ -48,7 +56,8 @@ class Scene:
     `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
     inverse square of its own noise, for blue was smoothed and is often the quietest witness; `joint_test` and
     `joint_reference` are its two sides. With a reference also `trust`, 0..1: how far a difference can be believed.
-    covered: (rows, cols) bool, where the reference shows anything.
+    covered: (rows, cols) bool, where the reference shows anything. components: of an earlier look's map, by the byte
+    that it is cut at; none without such a map.
     """
 
     planes: dict[str, Plane]
@@ -56,13 +65,18 @@ class Scene:
     colour: bool
     quality: Quality | None
     measures: dict[str, float]
+    components: dict[int, Components] = field(default_factory=dict)
 
     def crop(self, top: int, left: int, bottom: int, right: int) -> Scene:
         """The same scene seen through a window, half-open; measures stay those of the whole image."""
         window = (slice(top, bottom), slice(left, right))
         planes = {name: np.ascontiguousarray(plane[window]) for name, plane in self.planes.items()}
         covered = None if self.covered is None else np.ascontiguousarray(self.covered[window])
-        return Scene(planes, covered, self.colour, self.quality, self.measures)
+        components = {
+            level: Components(np.ascontiguousarray(found.labels[window]), found.told)
+            for level, found in self.components.items()
+        }
+        return Scene(planes, covered, self.colour, self.quality, self.measures, components)
 
 
 class Canvas:

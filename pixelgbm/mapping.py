@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features import FeatureStack, Scene, extract_pixels, extract_scene, prepare, write_context
+from features import FeatureStack, Scene, begin_pixels, extract_scene, prepare, write_columns
 from pixelgbm.forest import Trees, predict_pixels, predict_planes
 from pixelgbm.model import Look
 from pixelgbm.records import Pair
@@ -104,8 +104,8 @@ def later_stack(
     need not be computed again; those of the look before when None.
     """
     known = before.stack if known is None else known
-    stack = extract_pixels(scene, look.spec, look.quantizer, pixels, known=known)
-    write_context(stack, scene, look.spec, look.quantizer, prior=before.levels)
+    stack, lacking = begin_pixels(scene, look.spec, look.quantizer, pixels, known=known)
+    write_columns(stack, scene, look.spec, look.quantizer, lacking, prior=before.levels)
     return stack
 
 
@@ -136,17 +136,13 @@ def map_heads(
         judged = [
             survivors(mapped.levels, head.survivor_cut, ignore) for head, mapped in zip(heads, found, strict=True)
         ]
-        shared = _evidence(looks[1], scene, first, _read_around(np.logical_or.reduce(judged)))
+        pixels = _read_around(np.logical_or.reduce(judged))
+        shared, lacking = begin_pixels(scene, looks[1].spec, looks[1].quantizer, pixels, known=first)
         found = [replace(mapped, stack=shared) for mapped in found]
-    del first
+        del first  # an eighth of all that is held here, and all it knows is copied
+        _write_columns(looks[1], scene, shared, [k for k in lacking if not looks[1].spec.table[k].prior])
     for head in heads:
         yield head, _last(_with_later(looks, head, scene, ignore, found.pop(0)))
-
-
-@stage("later looks: columns")
-def _evidence(look: Look, scene: Scene, first: FeatureStack, pixels: NDArray[np.intp]) -> FeatureStack:
-    """The planes of a later look, their context not written yet."""
-    return extract_pixels(scene, look.spec, look.quantizer, pixels, known=first)
 
 
 def _last(maps: Iterable[HeadMap]) -> HeadMap:
@@ -205,7 +201,8 @@ def _with_later(
         if lasting or (stack.names, stack.scales) != (look.spec.columns, look.quantizer.scales):
             stack = later_stack(look, scene, found, pixels=pixels, known=known)
         elif again.size:
-            _write_context(look, scene, found)
+            context = [k for k, column in enumerate(look.spec.table) if column.prior]
+            _write_columns(look, scene, stack, context, prior=found.levels)
         probability = np.zeros_like(found.probability)
         with stage("later looks: trees"):
             probability.ravel()[again] = predict_pixels(booster, stack.planes, stack.at(again))
@@ -214,9 +211,10 @@ def _with_later(
 
 
 @stage("later looks: columns")
-def _write_context(look: Look, scene: Scene, before: HeadMap) -> None:
-    """Make the stack of `before` that of a look with the same columns."""
-    write_context(before.stack, scene, look.spec, look.quantizer, prior=before.levels)
+def _write_columns(
+    look: Look, scene: Scene, stack: FeatureStack, columns: Sequence[int], *, prior: NDArray[np.uint8] | None = None
+) -> None:
+    write_columns(stack, scene, look.spec, look.quantizer, columns, prior=prior)
 
 
 def survivors(levels: NDArray[np.uint8], cut: float | None, ignore: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
