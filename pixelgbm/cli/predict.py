@@ -64,7 +64,7 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
     load_numba()
-    loaded = read_model(model)
+    loaded = read_model(model, keep_texts=False)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
     say_excluded(console, dataset)
     passes: list[tuple[Path, References]] = [(out, "use")]

@@ -6,6 +6,7 @@ count, child, feature number and size is verified before an array is built from 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -61,7 +62,8 @@ class Trees:
     Tree t owns nodes node_start[t]:node_start[t + 1] and leaves leaf_start[t]:leaf_start[t + 1].
     feature, left, right: (nodes,) int64, a child c >= 0 is a node of the same tree, c < 0 its leaf ~c.
     threshold: (nodes,) float64, `value <= threshold` goes left. nan_left: (nodes,) int8, where a NaN goes:
-    1 left, 0 right, -1 it is read as 0.0. value: (leaves,) float64. All arrays are read-only.
+    1 left, 0 right, -1 it is read as 0.0. value: (leaves,) float64. All arrays are read-only. digest: sha256 of the
+    text. text: None where it was not kept.
     """
 
     columns: tuple[str, ...]
@@ -76,7 +78,8 @@ class Trees:
     right: NDArray[np.int64]
     value: NDArray[np.float64]
     programs: BytePrograms
-    text: str = field(repr=False)
+    digest: str
+    text: str | None = field(repr=False)
 
     @property
     def count(self) -> int:
@@ -84,7 +87,9 @@ class Trees:
         return len(self.node_start) - 1
 
     def to_text(self) -> str:
-        """The text the trees were read from, unchanged."""
+        """The text the trees were read from, unchanged. Raises ModelError when it was not kept."""
+        if self.text is None:
+            raise ModelError("the text of this booster was not kept when it was read")
         return self.text
 
 
@@ -98,10 +103,11 @@ class _Tree:
     value: NDArray[np.float64]
 
 
-def parse_trees(text: str, *, where: str) -> Trees:
+def parse_trees(text: str, *, where: str, keep_text: bool = True) -> Trees:
     """Read a LightGBM text model (`Booster.model_to_string`).
 
-    where: named in errors, usually the path of the file.
+    where: named in errors, usually the path of the file. keep_text: prediction never asks for it, and it is twice as
+    large as all arrays.
     Raises ModelError for a truncated, crafted or unsupported model: categorical splits, linear trees,
     several classes, averaged forests and `zero_as_missing` are not read.
     """
@@ -124,7 +130,8 @@ def parse_trees(text: str, *, where: str) -> Trees:
         start += size
     if not blocks[start:].startswith(b"end of trees"):
         raise ModelError(f"{where}: 'end of trees' expected after {len(trees)} trees; the file is truncated or altered")
-    return _assemble(trees, columns, objective, sigmoid, text)
+    digest = hashlib.sha256(blocks).hexdigest()
+    return _assemble(trees, columns, objective, sigmoid, digest, text if keep_text else None)
 
 
 def _key_values(block: bytes, *, where: str) -> dict[str, str]:
@@ -275,7 +282,9 @@ def _byte_programs(trees: list[_Tree]) -> BytePrograms:
     )
 
 
-def _assemble(trees: list[_Tree], columns: tuple[str, ...], objective: str, sigmoid: float, text: str) -> Trees:
+def _assemble(
+    trees: list[_Tree], columns: tuple[str, ...], objective: str, sigmoid: float, digest: str, text: str | None
+) -> Trees:
     return Trees(
         columns=columns,
         objective=objective,
@@ -289,6 +298,7 @@ def _assemble(trees: list[_Tree], columns: tuple[str, ...], objective: str, sigm
         right=_frozen(np.concatenate([tree.right for tree in trees])),
         value=_frozen(np.concatenate([tree.value for tree in trees])),
         programs=_byte_programs(trees),
+        digest=digest,
         text=text,
     )
 
