@@ -67,12 +67,10 @@ def extract_scene(
     if prior is not None and spec.needs_prior:
         scene = with_prior(scene, prior)
     rows, cols = scene.planes["light"].shape
-    make = np.zeros
     if tiles is None:
-        make = np.empty  # every pixel is written
         tiles = _bands(rows, cols, max(1, workers) if rows > 2 * STRIP or workers > 1 else 1)
-    out = make((len(spec.table), rows, cols), np.uint8)
-    todo = _copy_known(known, spec, quantizer, out)
+    out = _no_evidence(spec, (rows, cols))
+    todo = _copy_known(known, scene, spec, quantizer, out)
     jobs = [_inside(tile, rows, cols) for tile in tiles]
 
     def fill(tile: Tile) -> None:
@@ -104,9 +102,9 @@ def begin_pixels(
     _check_scales(spec, quantizer)
     place = np.full(scene.planes["light"].shape, -1, np.int32)
     place.ravel()[pixels] = np.arange(pixels.size, dtype=np.int32)
-    planes = np.zeros((len(spec.table), 1, pixels.size), np.uint8)
+    planes = _no_evidence(spec, (1, pixels.size))
     stack = FeatureStack(planes, spec.columns, scene.quality, _measures(scene), quantizer.scales, place)
-    return stack, _copy_known(known, spec, quantizer, planes, pixels)
+    return stack, _copy_known(known, scene, spec, quantizer, planes, pixels)
 
 
 def write_columns(
@@ -128,7 +126,8 @@ def write_columns(
     pixels = np.flatnonzero(stack.place >= 0)
     if pixels.size:
         seen = scene if prior is None else with_prior(scene, prior)
-        _fill_pixels(seen, spec, quantizer, pixels, stack.planes, columns)
+        there = [k for k in columns if can_be_measured(spec.table[k], scene)]
+        _fill_pixels(seen, spec, quantizer, pixels, stack.planes, there)
 
 
 def _fill_pixels(
@@ -159,18 +158,29 @@ def _measures(scene: Scene) -> dict[str, float]:
     return {name: scene.measures[name] for name in MEASURES}
 
 
+def _no_evidence(spec: FeatureSpec, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """(columns, *shape) uint8, 0. Columns that the scene has not are left so, and take no memory in a large stack."""
+    return np.zeros((len(spec.table), *shape), np.uint8)
+
+
 def _copy_known(
     known: FeatureStack | None,
+    scene: Scene,
     spec: FeatureSpec,
     quantizer: Quantizer,
     out: NDArray[np.uint8],
     pixels: NDArray[np.integer] | None = None,
 ) -> list[int]:
-    """Fill the planes that `known` holds already; the numbers of the columns that are left. pixels: None for all."""
+    """Fill the planes that `known` holds already; the numbers of the columns of the scene that are left.
+
+    pixels: None for all.
+    """
     places = {} if known is None else {pair: k for k, pair in enumerate(zip(known.names, known.scales, strict=True))}
     at = None if known is None or pixels is None else known.at(pixels)
     left = []
     for k, column in enumerate(spec.table):
+        if not can_be_measured(column, scene):
+            continue
         place = None if column.prior else places.get((column.name, quantizer.scales[k]))
         if known is None or place is None:
             left.append(k)
@@ -196,11 +206,11 @@ def strips(
     scene = prepare(test, reference, blue=spec.blue)
     if prior is not None and spec.needs_prior:
         scene = with_prior(scene, prior)
-    todo = range(len(spec.table))
+    todo = [k for k, column in enumerate(spec.table) if can_be_measured(column, scene)]
     height, cols = scene.planes["light"].shape
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        out = np.empty((len(spec.table), bottom - top, cols), np.uint8)
+        out = _no_evidence(spec, (bottom - top, cols))
         _fill_tile(scene, spec, quantizer, (top, 0, bottom, cols), out, todo)
         yield slice(top, bottom), FeatureStack(out, spec.columns, scene.quality, _measures(scene), quantizer.scales)
 
@@ -286,10 +296,7 @@ def _fill(
     """
     line = np.empty(out.shape[1:], np.uint8)
     covered = None if part.covered is None else take(part.covered)
-    there = [k for k in todo if can_be_measured(spec.table[k], part)]
-    for k in set(todo).difference(there):
-        out[k] = 0
-    for k, values in measured(part, spec, there):
+    for k, values in measured(part, spec, todo):
         quantizer.plane(k, take(values), line)
         if spec.table[k].reference and covered is not None:
             blank(covered, line)

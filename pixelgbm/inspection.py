@@ -161,6 +161,7 @@ def pair_flags(pair: Pair, scene: Scene, *, references: References = "use") -> t
 class _Outcome:
     """What became of one sample: an inspection and the seconds it took, or the reason why not."""
 
+    id: str
     inspection: Inspection | None
     seconds: float
     failure: str = ""
@@ -192,14 +193,17 @@ def inspect_many(
             pair = datasets.read_pair(dataset, sample)
             inspection = inspect_pair(model, pair, id=sample.id, min_size=min_size, references=references)
         except (PixelgbmError, FeatureError) as error:
-            return _Outcome(None, time.perf_counter() - start, str(error))
-        return _Outcome(inspection, time.perf_counter() - start)
+            return _Outcome(sample.id, None, time.perf_counter() - start, str(error))
+        return _Outcome(sample.id, inspection, time.perf_counter() - start)
 
-    for done, (sample, outcome) in enumerate(zip(todo, ordered_map(inspect, todo, workers=workers), strict=True), 1):
+    done = 0  # counted by hand, for `enumerate` and `zip` hold what they gave, and its maps, until the next is done
+    for outcome in ordered_map(inspect, todo, workers=workers):
+        done += 1
         if outcome.inspection is None:
-            on_failure(sample.id, outcome.failure)
+            on_failure(outcome.id, outcome.failure)
         else:
             on_result(outcome.inspection, outcome.seconds)
+        del outcome
         if progress is not None:
             progress(done, len(todo), "inspecting")
 
