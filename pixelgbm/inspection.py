@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,16 +197,15 @@ def inspect_many(
             return _Outcome(sample.id, None, time.perf_counter() - start, str(error))
         return _Outcome(sample.id, inspection, time.perf_counter() - start)
 
-    done = 0  # counted by hand, for `enumerate` and `zip` hold what they gave, and its maps, until the next is done
+    done = count(1)  # not by `enumerate`, which holds what it gave, and so its maps, until the next image is done
     for outcome in ordered_map(inspect, todo, workers=workers):
-        done += 1
         if outcome.inspection is None:
             on_failure(outcome.id, outcome.failure)
         else:
             on_result(outcome.inspection, outcome.seconds)
         del outcome
         if progress is not None:
-            progress(done, len(todo), "inspecting")
+            progress(next(done), len(todo), "inspecting")
 
 
 def inspect_into(
