@@ -5,7 +5,7 @@ Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 
 from features.catalog import DEFAULT, EVIDENCE, FAMILIES
 from features.errors import FeatureError
-from features.extract import empty_stack, extract, extract_scene, sample_columns, strips, with_halo
+from features.extract import begin_pixels, extract, extract_scene, sample_columns, strips, with_halo, write_columns
 from features.planes import Planes
 from features.registration import Quality, Registration, register
 from features.scene import MEASURES, Scene, prepare
@@ -26,7 +26,7 @@ __all__ = [
     "Quantizer",
     "Registration",
     "Scene",
-    "empty_stack",
+    "begin_pixels",
     "extract",
     "extract_scene",
     "fit_quantizer",
@@ -35,4 +35,5 @@ __all__ = [
     "sample_columns",
     "strips",
     "with_halo",
+    "write_columns",
 ]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from features.errors import FeatureError
 from features.kernels.components import component_sums, log_odds, paint
-from features.scene import Canvas, Scene
+from features.scene import Canvas, Components, Scene
 
-__all__ = ["COMPONENT_LEVELS", "IMAGE_LEVELS", "NOWHERE", "ODDS_FLOOR", "odds", "own_contrast", "with_prior"]
+__all__ = ["COMPONENT_LEVELS", "IMAGE_LEVELS", "NOWHERE", "ODDS_FLOOR", "odds", "own_contrast", "painted", "with_prior"]
 
 Plane = NDArray[np.float32]
 
@@ -32,9 +32,9 @@ OWN_BACKGROUND = 16.0
 def with_prior(scene: Scene, prior: NDArray[np.uint8]) -> Scene:
     """The scene with an earlier look's byte map (rows, cols), 255 x probability, and what only the whole map tells.
 
-    Adds `prior` (0..1), per level of `COMPONENT_LEVELS` the planes `prior_area_N` (log(1 + px), 0 outside),
-    `prior_mean_N`, `prior_peak_N` (log-odds) and `prior_value_N` (mean evidence of the component: `joint` where there
-    is a reference, else the contrast to the surroundings), and image-level numbers `prior_quantile_Q`, `prior_mass`.
+    Adds the plane `prior` (0..1), the components of every level of `COMPONENT_LEVELS`, and image-level numbers
+    `prior_quantile_Q`, `prior_mass`. Per component: `area` (log(1 + px), 0 outside), `mean`, `peak` (log-odds) and
+    `value` (mean evidence: `joint` where there is a reference, else the contrast to the surroundings).
     """
     shape = scene.planes["light"].shape
     if prior.shape != shape or prior.dtype != np.uint8:
@@ -44,15 +44,18 @@ def with_prior(scene: Scene, prior: NDArray[np.uint8]) -> Scene:
     probability = prior.astype(np.float32) / np.float32(255)
     canvas = Canvas(scene)
     value = canvas.blur("joint", 1.0) if scene.covered is not None else own_contrast(canvas, 1.0)
-    planes: dict[str, Plane] = {"prior": probability}
-    for level in COMPONENT_LEVELS:
-        planes |= _components(prior, probability, value, level)
+    components = {level: _components(prior, probability, value, level) for level in COMPONENT_LEVELS}
     measures = {
         f"prior_quantile_{q:g}": float(_odds_of(v))
         for q, v in zip(IMAGE_LEVELS, np.quantile(prior, IMAGE_LEVELS), strict=True)
     }
     measures["prior_mass"] = float(np.log1p(probability[probability > MASS_ABOVE].sum(dtype=np.float64)))
-    return replace(scene, planes=scene.planes | planes, measures=scene.measures | measures)
+    return replace(
+        scene,
+        planes=scene.planes | {"prior": probability},
+        measures=scene.measures | measures,
+        components=components,
+    )
 
 
 def odds(probability: Plane) -> Plane:
@@ -74,7 +77,18 @@ def _odds_of(byte: float) -> float:
     return float(np.log((p + float(ODDS_FLOOR)) / (1 - p + float(ODDS_FLOOR))))
 
 
-def _components(prior: NDArray[np.uint8], probability: Plane, value: Plane, level: int) -> dict[str, Plane]:
+def painted(canvas: Canvas, what: str, level: int) -> Plane:
+    """What is known of the component of `prior` >= level that each pixel lies in; remembered."""
+
+    def make() -> Plane:
+        found, out = canvas.scene.components[level], canvas.empty()
+        paint(found.labels, found.told[what], out)
+        return out
+
+    return canvas.once(("painted", what, level), make)
+
+
+def _components(prior: NDArray[np.uint8], probability: Plane, value: Plane, level: int) -> Components:
     """What is measured on the 8-connected components of prior >= level."""
     count, found = cv2.connectedComponents((prior >= level).view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     labels = np.ascontiguousarray(found, np.int32)
@@ -83,14 +97,10 @@ def _components(prior: NDArray[np.uint8], probability: Plane, value: Plane, leve
     pixels = np.maximum(area, 1.0)
     chances = odds(np.stack([mass / pixels, peak]).astype(np.float32))
     chances[:, 0] = NOWHERE
-    painted = {
+    told = {
         "area": np.log1p(area).astype(np.float32),
         "mean": chances[0],
         "peak": chances[1],
         "value": (total / pixels).astype(np.float32),
     }
-    planes = {}
-    for name, of_label in painted.items():
-        planes[f"prior_{name}_{level}"] = out = np.empty(prior.shape, np.float32)
-        paint(labels, np.ascontiguousarray(of_label), out)
-    return planes
+    return Components(labels, told)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from features.registration import Quality, register
 from features.smoothing import smooth
 from features.trust import trust
 
-__all__ = ["MEASURES", "Canvas", "Scene", "prepare"]
+__all__ = ["MEASURES", "Canvas", "Components", "Scene", "prepare"]
 
 Plane = NDArray[np.float32]
 
@@ -43,6 +43,14 @@ MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Components:
+    """Connected components of a map. labels: (rows, cols) int32, 0 = none. told: name -> (labels,) float32 of each."""
+
+    labels: NDArray[np.int32]
+    told: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One image and, where it can be used, its reference: aligned, of the same light and focus.
 
@@ -51,7 +59,8 @@ class Scene:
     `ratio` (of logarithms), `ratio_red`, ..., and `joint`: the ratios of all channels in use, each weighted by the
     inverse square of its own noise, for blue was smoothed and is often the quietest witness; `joint_test` and
     `joint_reference` are its two sides. With a reference also `trust`, 0..1: how far a difference can be believed.
-    covered: (rows, cols) bool, where the reference shows anything.
+    covered: (rows, cols) bool, where the reference shows anything. components: of an earlier look's map, by the byte
+    that it is cut at; none without such a map.
     """
 
     planes: Planes
@@ -59,16 +68,21 @@ class Scene:
     colour: bool
     quality: Quality | None
     measures: dict[str, float]
+    components: dict[int, Components] = field(default_factory=dict)
 
     def crop(self, top: int, left: int, bottom: int, right: int) -> Scene:
         """The same scene seen through a window, half-open; measures stay those of the whole image."""
         window = (slice(top, bottom), slice(left, right))
         covered = None if self.covered is None else np.ascontiguousarray(self.covered[window])
-        return Scene(self.planes.window(*window), covered, self.colour, self.quality, self.measures)
+        components = {
+            level: Components(np.ascontiguousarray(found.labels[window]), found.told)
+            for level, found in self.components.items()
+        }
+        return Scene(self.planes.window(*window), covered, self.colour, self.quality, self.measures, components)
 
 
 class Canvas:
-    """A scene with a memory of what was computed on it, so that columns share blurs."""
+    """A scene with a memory of what was computed on it, so that columns share blurs; `measuring` says how long."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -87,6 +101,11 @@ class Canvas:
         if key not in self._memory:
             self._memory[key] = make()
         return self._memory[key]
+
+    def forget(self, keys: Iterable[tuple[object, ...]]) -> None:
+        """Let go of what was remembered under `keys`."""
+        for key in keys:
+            self._memory.pop(key, None)
 
     def empty(self) -> Plane:
         """A fresh plane of the scene's size, not initialised."""

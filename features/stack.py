@@ -24,7 +24,9 @@ class FeatureStack:
     """planes: (columns, rows, cols) uint8, C-contiguous; byte 0 says no evidence, 1..255 is a value.
 
     names, scales: of the columns; equal names and scales are equal bytes. quality: of the registration, None without
-    a reference. measures: image-level numbers, the keys always `features.MEASURES`.
+    a reference. measures: image-level numbers, the keys always `features.MEASURES`. place: None, or, when some of the
+    image's pixels are held only, where: (rows, cols) int32, the index into a plane, -1 for those that are not; planes
+    are then (columns, 1, pixels held).
     """
 
     planes: NDArray[np.uint8]
@@ -32,6 +34,20 @@ class FeatureStack:
     quality: Quality | None
     measures: Mapping[str, float]
     scales: tuple[float, ...]
+    place: NDArray[np.int32] | None = None
+
+    def at(self, pixels: NDArray[np.integer]) -> NDArray[np.int64]:
+        """(n,) where a plane, flattened, holds pixels of the image. pixels: (n,) flat indices, all of them held."""
+        if self.place is None:
+            return np.asarray(pixels, np.int64)
+        found: NDArray[np.int64] = self.place.ravel()[pixels].astype(np.int64)
+        if found.size and found.min() < 0:
+            raise FeatureError(f"{np.count_nonzero(found < 0)} of {found.size} pixels are not held by this stack")
+        return found
+
+    def rows(self, pixels: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """(n, columns) uint8, the bytes of pixels of the image. pixels: as for `at`."""
+        return self.planes.reshape(len(self.names), -1)[:, self.at(pixels)].T
 
 
 @dataclass(frozen=True, slots=True)

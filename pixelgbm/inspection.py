@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pixelgbm import datasets, decision, regions
 from pixelgbm.calibration import Calibration, calibrated_map
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.forest import Trees, predict_rows
-from pixelgbm.mapping import HeadMap, References, first_stack, map_heads, prepare_pair
+from pixelgbm.mapping import HeadMap, References, map_heads, prepare_pair
 from pixelgbm.min_size import MinSize, large_enough
 from pixelgbm.model import Head, Model
 from pixelgbm.predictions import PredictionWriter
@@ -61,11 +62,10 @@ def inspect_pair(
     it when defects below a size do not matter to the customer.
     """
     scene = prepare_pair(model.looks[0], pair, references=references)
-    stack = first_stack(model.looks[0], scene)
     masks: dict[str, NDArray[np.bool_]] = {}
     maps: dict[str, NDArray[np.float32]] = {}
     found: list[Region] = []
-    for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore, first=stack):
+    for head, mapped in map_heads(model.looks, model.heads, scene, pair.ignore):
         maps[head.name] = promised_map(head, mapped, pair.ignore)
         masks[head.name], kept = decide_head(head, mapped, min_size=min_size)
         found.extend(kept)
@@ -133,9 +133,8 @@ def decide_head(
 
 
 def _cut(head: Head, mapped: HeadMap, low: int) -> Cut:
-    stack = mapped.stack
     candidates = regions.candidate_mask(mapped.levels, low=low, operation=head.rule.operation)
-    table = regions.measure(mapped.levels, candidates, stack.planes, stack.measures, column_names=stack.names)
+    table = regions.measure(mapped.levels, candidates, mapped.stack)
     return table, region_scores(head.region_booster, head.calibration, table.mean_probability, table.features)
 
 
@@ -177,6 +176,7 @@ def pair_flags(pair: Pair, scene: Scene, *, references: References = "use") -> t
 class _Outcome:
     """What became of one sample: an inspection and the seconds it took, or the reason why not."""
 
+    id: str
     inspection: Inspection | None
     seconds: float
     failure: str = ""
@@ -208,16 +208,18 @@ def inspect_many(
             pair = datasets.read_pair(dataset, sample)
             inspection = inspect_pair(model, pair, id=sample.id, min_size=min_size, references=references)
         except (PixelgbmError, FeatureError) as error:
-            return _Outcome(None, time.perf_counter() - start, str(error))
-        return _Outcome(inspection, time.perf_counter() - start)
+            return _Outcome(sample.id, None, time.perf_counter() - start, str(error))
+        return _Outcome(sample.id, inspection, time.perf_counter() - start)
 
-    for done, (sample, outcome) in enumerate(zip(todo, ordered_map(inspect, todo, workers=workers), strict=True), 1):
+    done = count(1)  # not by `enumerate`, which holds what it gave, and so its maps, until the next image is done
+    for outcome in ordered_map(inspect, todo, workers=workers):
         if outcome.inspection is None:
-            on_failure(sample.id, outcome.failure)
+            on_failure(outcome.id, outcome.failure)
         else:
             on_result(outcome.inspection, outcome.seconds)
+        del outcome
         if progress is not None:
-            progress(done, len(todo), "inspecting")
+            progress(next(done), len(todo), "inspecting")
 
 
 def inspect_into(

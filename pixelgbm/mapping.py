@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features import FeatureStack, Scene, empty_stack, extract_scene, prepare
+from features import FeatureStack, Scene, begin_pixels, extract_scene, prepare, write_columns
 from pixelgbm.forest import EarlyExit, Trees, predict_pixels, predict_planes
 from pixelgbm.model import Look
 from pixelgbm.records import Pair
+from pixelgbm.region_kernels import RING_REACH
 from pixelgbm.stages import stage
 
 __all__ = [
+    "REGION_MARGIN",
     "SURVIVOR_MARGIN",
     "Chain",
     "HeadMap",
@@ -37,6 +39,9 @@ References = Literal["use", "drop"]
 
 SURVIVOR_MARGIN = 2
 """Pixels around a survivor that survive with it: the rim of a defect is often less sure than its core."""
+
+REGION_MARGIN = RING_REACH + 1
+"""Pixels around a survivor whose planes are read: a candidate region may grow by one, and has a ring."""
 
 
 class Boosted(Protocol):
@@ -72,15 +77,14 @@ class HeadMap:
     """What the looks say of one head.
 
     levels: (rows, cols) uint8, 255 x probability, of the last look; what every decision and every later look is made
-    on. probability: the same, (rows, cols) float32. stack: the planes of the last look. first: levels of the first.
-    known: planes of a later look, those of another head may be taken from it; None where none was computed.
+    on. probability: the same, (rows, cols) float32. stack: the planes of the last look; of a later one those of the
+    pixels that it judges and of `REGION_MARGIN` around them. first: levels of the first.
     """
 
     stack: FeatureStack
     probability: NDArray[np.float32]
     levels: NDArray[np.uint8]
     first: NDArray[np.uint8]
-    known: FeatureStack | None = None
 
 
 @stage("prepare")
@@ -97,17 +101,17 @@ def first_stack(look: Look, scene: Scene) -> FeatureStack:
 
 @stage("later looks: columns")
 def later_stack(
-    look: Look, scene: Scene, before: HeadMap, *, judged: NDArray[np.bool_], known: FeatureStack | None = None
+    look: Look, scene: Scene, before: HeadMap, *, pixels: NDArray[np.intp], known: FeatureStack | None = None
 ) -> FeatureStack:
-    """The byte planes of a later look of one head, whose context is the map of the look before.
+    """Some pixels of the byte planes of a later look of one head, whose context is the map of the look before.
 
-    judged: (rows, cols) bool, the pixels that it judges; without any, no plane is computed. known: planes that are
-    there already and need not be computed again; those of the look before when None.
+    pixels: (n,) flat indices, ascending; without any, no plane is computed. known: planes that are there already and
+    need not be computed again; those of the look before when None.
     """
-    if not judged.any():
-        return empty_stack(scene, look.spec, look.quantizer)
     known = before.stack if known is None else known
-    return extract_scene(scene, look.spec, look.quantizer, prior=before.levels, known=known)
+    stack, lacking = begin_pixels(scene, look.spec, look.quantizer, pixels, known=known)
+    write_columns(stack, scene, look.spec, look.quantizer, lacking, prior=before.levels)
+    return stack
 
 
 def map_head(
@@ -120,23 +124,34 @@ def map_head(
     known: FeatureStack | None = None,
 ) -> HeadMap:
     """Go through the looks that `head` has boosters for; what the last of `map_looks` says."""
-    return deque(map_looks(looks, head, scene, ignore, first=first, known=known), maxlen=1).pop()
+    return _last(map_looks(looks, head, scene, ignore, first=first, known=known))
 
 
 def map_heads(
-    looks: Sequence[Look],
-    heads: Iterable[AnyHead],
-    scene: Scene,
-    ignore: NDArray[np.bool_] | None,
-    *,
-    first: FeatureStack,
+    looks: Sequence[Look], heads: Sequence[AnyHead], scene: Scene, ignore: NDArray[np.bool_] | None
 ) -> Iterator[tuple[AnyHead, HeadMap]]:
-    """`map_head` of one head after another; what later looks have in common is computed once."""
-    known: FeatureStack | None = None
+    """`map_head` of one head after another; what they have in common is computed once.
+
+    Later looks of all heads share one stack, whose context each writes over that of the one before: look at the stack
+    of a head before the next is asked for.
+    """
+    first = first_stack(looks[0], scene)
+    found = [_first_map(head, first, ignore) for head in heads]
+    if len(looks) > 1:
+        judged = [
+            survivors(mapped.levels, head.survivor_cut, ignore) for head, mapped in zip(heads, found, strict=True)
+        ]
+        pixels = _read_around(np.logical_or.reduce(judged))
+        shared, lacking = begin_pixels(scene, looks[1].spec, looks[1].quantizer, pixels, known=first)
+        found = [replace(mapped, stack=shared) for mapped in found]
+        del first  # an eighth of all that is held here, and all it knows is copied
+        _write_columns(looks[1], scene, shared, [k for k in lacking if not looks[1].spec.table[k].prior])
     for head in heads:
-        mapped = map_head(looks, head, scene, ignore, first=first, known=known)
-        known = mapped.known
-        yield head, mapped
+        yield head, _last(_with_later(looks, head, scene, ignore, found.pop(0)))
+
+
+def _last(maps: Iterable[HeadMap]) -> HeadMap:
+    return deque(maps, maxlen=1).pop()
 
 
 def map_looks(
@@ -147,31 +162,64 @@ def map_looks(
     *,
     first: FeatureStack,
     known: FeatureStack | None = None,
+    lasting: bool = False,
 ) -> Iterator[HeadMap]:
     """What each look that `head` has a booster for says, from the first on.
 
     ignore: (rows, cols) bool, where the probability is 0. first: the planes of the first look. known: more planes of
     the scene, where they are there already. Later looks judge the survivors of the first look only; elsewhere their
-    probability is 0.
+    probability is 0. lasting: have the stacks of all pixels (if any survives), and of every look by itself; otherwise a
+    third look writes its context over that of the second.
     """
+    found = _first_map(head, first, ignore)
+    return _with_later(looks, head, scene, ignore, found, known=known, lasting=lasting)
+
+
+def _first_map(head: Boosted, first: FeatureStack, ignore: NDArray[np.bool_] | None) -> HeadMap:
     with stage("first look: trees"):
         probability = predict_planes(head.boosters[0], first.planes, early=head.early_exit)
     if ignore is not None:
         probability[ignore] = 0
     levels = byte_map(probability)
-    found = HeadMap(first, probability, levels, levels)
+    return HeadMap(first, probability, levels, levels)
+
+
+def _with_later(
+    looks: Sequence[Look],
+    head: Boosted,
+    scene: Scene,
+    ignore: NDArray[np.bool_] | None,
+    found: HeadMap,
+    *,
+    known: FeatureStack | None = None,
+    lasting: bool = False,
+) -> Iterator[HeadMap]:
+    """`found`, what the first look says, and what the later ones say."""
     yield found
     if len(head.boosters) == 1:
         return
-    judged = survivors(levels, head.survivor_cut, ignore)
+    judged = survivors(found.levels, head.survivor_cut, ignore)
     again = np.flatnonzero(judged)
+    pixels = np.arange(judged.size) if lasting and again.size else _read_around(judged)
     for look, booster in zip(looks[1:], head.boosters[1:], strict=False):
-        stack = later_stack(look, scene, found, judged=judged, known=known)
-        probability = np.zeros_like(probability)
+        stack = found.stack
+        if lasting or (stack.names, stack.scales) != (look.spec.columns, look.quantizer.scales):
+            stack = later_stack(look, scene, found, pixels=pixels, known=known)
+        elif again.size:
+            context = [k for k, column in enumerate(look.spec.table) if column.prior]
+            _write_columns(look, scene, stack, context, prior=found.levels)
+        probability = np.zeros_like(found.probability)
         with stage("later looks: trees"):
-            probability.ravel()[again] = predict_pixels(booster, stack.planes, again)
-        found = HeadMap(stack, probability, byte_map(probability), levels, known=stack if again.size else known)
+            probability.ravel()[again] = predict_pixels(booster, stack.planes, stack.at(again))
+        found = HeadMap(stack, probability, byte_map(probability), found.first)
         yield found
+
+
+@stage("later looks: columns")
+def _write_columns(
+    look: Look, scene: Scene, stack: FeatureStack, columns: Sequence[int], *, prior: NDArray[np.uint8] | None = None
+) -> None:
+    write_columns(stack, scene, look.spec, look.quantizer, columns, prior=prior)
 
 
 def survivors(levels: NDArray[np.uint8], cut: float | None, ignore: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -187,6 +235,12 @@ def survivors(levels: NDArray[np.uint8], cut: float | None, ignore: NDArray[np.b
     if ignore is not None:
         kept &= ~ignore
     return kept
+
+
+def _read_around(judged: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Flat indices, ascending, of the pixels whose planes are read where some are judged."""
+    window = np.ones((2 * REGION_MARGIN + 1,) * 2, dtype=np.uint8)
+    return np.flatnonzero(cv2.dilate(judged.view(np.uint8), window))
 
 
 def byte_map(probability: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -107,8 +107,7 @@ class Model:
     @cached_property
     def digest(self) -> str:
         """sha256 over the whole content; the same whenever `write_model` writes the same bytes."""
-        manifest, _ = _contents(self)
-        return str(manifest["digest"])
+        return str(_manifest(self)["digest"])
 
     @cached_property
     def boosters_digest(self) -> str:
@@ -131,29 +130,38 @@ def write_model(model: Model, folder: Path | str) -> None:
 
     Raises OutputError when the folder cannot be written.
     """
-    manifest, texts = _contents(model)
     with files.replace_folder(folder) as aside:
-        for name, data in texts.items():
-            files.write_bytes(aside / name, data)
-        files.write_bytes(aside / _MANIFEST, _json(manifest))
+        for name, booster in _boosters(model).items():
+            files.write_bytes(aside / name, booster.to_text().encode())
+        files.write_bytes(aside / _MANIFEST, _json(_manifest(model)))
 
 
-def _contents(model: Model) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The manifest and, by file name, the text files of a model."""
-    texts: dict[str, bytes] = {}
+def _boosters(model: Model) -> dict[str, Trees]:
+    """All boosters of a model by the names of their files."""
+    found: dict[str, Trees] = {}
+    for place, head in enumerate(model.heads, 1):
+        found |= {_look_file(place, number): booster for number, booster in enumerate(head.boosters, 1)}
+        if head.region_booster is not None:
+            found[_regions_file(place)] = head.region_booster
+    return found
+
+
+def _look_file(head: int, look: int) -> str:
+    return f"head-{head}-look-{look}.txt"
+
+
+def _regions_file(head: int) -> str:
+    return f"head-{head}-regions.txt"
+
+
+def _manifest(model: Model) -> dict[str, Any]:
     heads = []
     for place, head in enumerate(model.heads, 1):
-        boosters = [f"head-{place}-look-{number}.txt" for number in range(1, len(head.boosters) + 1)]
-        texts |= {name: booster.to_text().encode() for name, booster in zip(boosters, head.boosters, strict=True)}
-        region_file = None
-        if head.region_booster is not None:
-            region_file = f"head-{place}-regions.txt"
-            texts[region_file] = head.region_booster.to_text().encode()
         entry: dict[str, Any] = {
             "name": head.name,
-            "boosters": boosters,
+            "boosters": [_look_file(place, number) for number in range(1, len(head.boosters) + 1)],
             "survivor_cut": head.survivor_cut,
-            "region_booster": region_file,
+            "region_booster": None if head.region_booster is None else _regions_file(place),
             "calibration": head.calibration.to_dict(),
             "rule": head.rule.to_dict(),
         }
@@ -175,9 +183,9 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, bytes]]:
         "training": dict(model.training),
         "looks": looks,
         "heads": heads,
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in texts.items()},
+        "files": {name: booster.digest for name, booster in _boosters(model).items()},
     }
-    return manifest | {"digest": _manifest_digest(manifest)}, texts
+    return manifest | {"digest": _manifest_digest(manifest)}
 
 
 def _json(manifest: Mapping[str, Any]) -> bytes:
@@ -189,9 +197,10 @@ def _manifest_digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(_json({k: v for k, v in manifest.items() if k != "digest"})).hexdigest()
 
 
-def read_model(folder: Path | str) -> Model:
+def read_model(folder: Path | str, *, keep_texts: bool = True) -> Model:
     """Read and verify a model folder.
 
+    keep_texts: what is only predicted with needs no text of its boosters; it then cannot be written or explained.
     Raises ModelError, in one line that names the file, for a folder that is missing, foreign, damaged, truncated or of
     a newer format, and for boosters that do not fit this version's features.
     """
@@ -202,7 +211,7 @@ def read_model(folder: Path | str) -> Model:
         looks = tuple(
             _look(entry, where=f"{folder / _MANIFEST}: look {k}") for k, entry in enumerate(manifest["looks"])
         )
-        heads = tuple(_head(entry, texts, folder) for entry in manifest["heads"])
+        heads = tuple(_head(entry, texts, folder, keep_texts=keep_texts) for entry in manifest["heads"])
         return Model(
             looks=looks,
             heads=heads,
@@ -276,23 +285,24 @@ def _look(entry: Mapping[str, Any], *, where: str) -> Look:
     return Look(spec, quantizer)
 
 
-def _head(entry: Mapping[str, Any], texts: Mapping[str, str], folder: Path) -> Head:
-    name = str(entry["name"])
+def _head(entry: Mapping[str, Any], texts: Mapping[str, str], folder: Path, *, keep_texts: bool) -> Head:
+    def booster(name: str) -> Trees:
+        return parse_trees(texts[name], where=str(folder / name), keep_text=keep_texts)
+
+    name, left = str(entry["name"]), entry.get("early_exit")
     region_file = entry["region_booster"]
     cut = entry["survivor_cut"]
     return Head(
         name=name,
-        boosters=tuple(parse_trees(texts[name], where=str(folder / name)) for name in entry["boosters"]),
+        boosters=tuple(booster(name) for name in entry["boosters"]),
         survivor_cut=None if cut is None else float(cut),
-        region_booster=None
-        if region_file is None
-        else parse_trees(texts[region_file], where=str(folder / region_file)),
+        region_booster=None if region_file is None else booster(region_file),
         calibration=_calibration(entry["calibration"], where=f"head {name}: region"),
         rule=Rule.from_dict(entry["rule"]),
         map_calibration=_calibration(entry["map_calibration"], where=f"head {name}: map")
         if "map_calibration" in entry
         else None,
-        early_exit=EarlyExit.from_dict(entry["early_exit"]) if "early_exit" in entry else None,
+        early_exit=None if left is None else EarlyExit.from_dict(left),
     )
 
 
@@ -314,7 +324,7 @@ def check_model(folder: Path | str) -> list[str]:
         model = read_model(folder)
     except ModelError as error:
         return [str(error)]
-    known = {_MANIFEST, *_contents(model)[1]}
+    known = {_MANIFEST, *_boosters(model)}
     extra = sorted(path.name for path in folder.iterdir() if path.name not in known)
     problems = [f"{folder / name}: does not belong to the model" for name in extra]
     rng = np.random.default_rng(0)

@@ -145,10 +145,11 @@ def _ring(labels, pixels, region, stamp, ring):
 
 
 @njit(nogil=True, cache=True)
-def measure_planes(labels, probability, planes, pixels, start, stamp, ring, surround, out):
+def measure_planes(labels, probability, planes, place, pixels, start, stamp, ring, surround, out):
     """What every plane says inside a region and against its ring.
 
-    planes: (columns, rows * cols) uint8, 0 = no evidence, left out of every mean. probability: (rows * cols,) uint8.
+    planes: (columns, n) uint8, 0 = no evidence, left out of every mean. place: (rows * cols,) int32, where in a plane a
+    pixel is, of candidates and their rings. probability: (rows * cols,) uint8.
     surround: (n, 3), mean and greatest probability byte of the ring, share of bytes inside without evidence.
     out: (n, 3 * columns): means inside, deviations inside, mean inside minus mean of the ring; NaN without evidence.
     """
@@ -162,18 +163,19 @@ def measure_planes(labels, probability, planes, pixels, start, stamp, ring, surr
             greatest = max(greatest, probability[pixel])
         surround[region, 0] = total / around.size if around.size else np.nan
         surround[region, 1] = greatest if around.size else np.nan
+        held, held_around = place[inside], place[around]
         unknown = np.int64(0)
         for column in range(columns):
             plane = planes[column]
             total, squares, count = np.int64(0), np.int64(0), np.int64(0)
-            for pixel in inside:
+            for pixel in held:
                 value = np.int64(plane[pixel])
                 total += value
                 squares += value * value
                 count += 1 if value > 0 else 0
             unknown += inside.size - count
             ring_total, ring_count = np.int64(0), np.int64(0)
-            for pixel in around:
+            for pixel in held_around:
                 ring_total += plane[pixel]
                 ring_count += 1 if plane[pixel] > 0 else 0
             mean = total / count if count else np.nan

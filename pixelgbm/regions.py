@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features import MEASURES
+from features import MEASURES, FeatureStack
 from pixelgbm import region_kernels
 
 __all__ = [
@@ -143,17 +143,15 @@ def max_regions(shape: tuple[int, ...]) -> int:
 def measure(
     probability: NDArray[np.uint8],
     mask: NDArray[np.bool_],
-    planes: NDArray[np.uint8],
-    measures: Mapping[str, float],
-    *,
-    column_names: Sequence[str],
+    stack: FeatureStack,
 ) -> RegionTable:
     """Label the candidates and measure each; the cost follows the candidate pixels, not the image.
 
-    probability: (rows, cols) uint8. mask: (rows, cols) bool. planes: (columns, rows, cols) uint8, 0 = no evidence,
-    named by `column_names`. measures: image-level numbers, the same keys for every image.
+    probability: (rows, cols) uint8. mask: (rows, cols) bool. stack: holds the pixels of the mask and those within
+    `region_kernels.RING_REACH` of them, at least.
     """
-    names = region_feature_names(column_names, tuple(measures))
+    measures, columns = stack.measures, len(stack.names)
+    names = region_feature_names(stack.names, tuple(measures))
     labels, filled, count = _label(probability, mask)
     box = _box(labels)
     area = _counts(labels, box, count)
@@ -164,13 +162,15 @@ def measure(
 
     bbox, centroid = np.zeros((count, 4), dtype=np.int64), np.zeros((count, 2))
     shapes, surround = np.zeros((count, 10)), np.zeros((count, 3))
-    evidence = np.zeros((count, len(_PLANE_MEASURES) * len(column_names)), dtype=np.float32)
+    evidence = np.zeros((count, len(_PLANE_MEASURES) * columns), dtype=np.float32)
     if count:
+        place = np.arange(labels.size, dtype=np.int32) if stack.place is None else stack.place.reshape(-1)
         region_kernels.measure_shapes(labels, probability, pixels, start, bbox, centroid, shapes)
         region_kernels.measure_planes(
             labels,
             probability.reshape(-1),
-            planes.reshape(len(column_names), labels.size),
+            stack.planes.reshape(columns, stack.planes.shape[1] * stack.planes.shape[2]),
+            place,
             pixels,
             start,
             np.zeros(labels.shape, dtype=np.int32),

@@ -37,7 +37,7 @@ def warm_up(model: Model | None = None) -> Warmed:
         for reference in (wide, None):
             stack = extract_scene(prepare(test, reference), spec, quantizer, prior=prior)
         mask = regions.candidate_mask(prior, low=128, operation="open")
-        regions.measure(prior, mask, stack.planes, stack.measures, column_names=stack.names)
+        regions.measure(prior, mask, stack)
     seconds["features and regions"] = time.perf_counter() - start
     for head in model.heads if model is not None else ():
         for number, booster in enumerate(head.boosters, 1):

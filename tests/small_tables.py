@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from features import FeatureStack
 from pixelgbm.mapstore import Tables
 from pixelgbm.metrics import METRICS
 from pixelgbm.regions import GRID, candidate_mask, measure, parents, truth_counts
@@ -65,7 +66,11 @@ def drawn_tables(images: int = 6) -> Tables:
 
 def measure_map(levels: np.ndarray, low: int, operation: str) -> Any:
     mask = candidate_mask(levels, low=low, operation=operation)
-    return measure(levels, mask, np.zeros((0, *levels.shape), dtype=np.uint8), {}, column_names=())
+    return measure(levels, mask, without_columns(levels.shape))
+
+
+def without_columns(shape: tuple[int, ...]) -> FeatureStack:
+    return FeatureStack(np.zeros((0, *shape), dtype=np.uint8), (), None, {}, ())
 
 
 def keep_images(tables: Tables, keep: np.ndarray) -> Tables:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pixelgbm.decision import DEFAULT_RULE, Layer, Rule, accepted, decide, decide_parts, trimmed
 from pixelgbm.errors import ModelError
 from pixelgbm.regions import LOW_GRID, OPERATIONS, RegionTable, candidate_mask, measure
+from tests.small_tables import without_columns
 
 RULES = st.builds(
     Rule,
@@ -30,7 +31,7 @@ def table_for(seed: int, rule: Rule) -> tuple[RegionTable, np.ndarray]:
     rng = np.random.default_rng(seed)
     probability = np.where(rng.random((20, 26)) < 0.4, rng.integers(0, 256, (20, 26)), 0).astype(np.uint8)
     mask = candidate_mask(probability, low=rule.low, operation=rule.operation)
-    table = measure(probability, mask, np.zeros((0, 20, 26), dtype=np.uint8), {}, column_names=())
+    table = measure(probability, mask, without_columns((20, 26)))
     return table, rng.random(len(table))
 
 
@@ -67,9 +68,7 @@ def test_many_images_at_once_equal_one_by_one(seed: int, rule: Rule) -> None:
 
 
 def test_nothing_found_is_a_clean_mask() -> None:
-    table = measure(
-        np.zeros((5, 6), np.uint8), np.zeros((5, 6), bool), np.zeros((0, 5, 6), np.uint8), {}, column_names=()
-    )
+    table = measure(np.zeros((5, 6), np.uint8), np.zeros((5, 6), bool), without_columns((5, 6)))
     mask, kept = decide(table, np.zeros(0), replace(DEFAULT_RULE, gate=0.5))
     assert mask.shape == (5, 6)
     assert not mask.any()

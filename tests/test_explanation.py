@@ -55,7 +55,9 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 def _seen(model: Model, pair: Pair) -> list[HeadMap]:
     scene = prepare_pair(model.looks[0], pair)
-    return list(map_looks(model.looks, model.heads[0], scene, None, first=first_stack(model.looks[0], scene)))
+    return list(
+        map_looks(model.looks, model.heads[0], scene, None, first=first_stack(model.looks[0], scene), lasting=True)
+    )
 
 
 def _with_rule(model: Model, **changes: object) -> Model:

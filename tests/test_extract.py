@@ -1,5 +1,7 @@
 """The extractor: the same bytes however it is asked, and byte 0 exactly where there is no evidence."""
 
+import sys
+
 import numpy as np
 import pytest
 from known_shots import SIDE, WIDE, photograph, shot
@@ -11,11 +13,15 @@ from features import (
     FeatureError,
     FeatureSpec,
     Quantizer,
+    begin_pixels,
     extract,
+    extract_scene,
     fit_quantizer,
     sample_columns,
     strips,
+    write_columns,
 )
+from features.extract import STRIP
 from features.scene import Canvas, prepare
 from features.smoothing import ALIGNMENT
 
@@ -53,6 +59,29 @@ def test_strips_equal_whole_image(pair, family):
     whole = extract(*pair, spec, quantizer, prior=some_prior())
     for rows, part in strips(*pair, spec, quantizer, prior=some_prior(), rows=37):
         np.testing.assert_array_equal(part.planes, whole.planes[:, rows])
+
+
+@pytest.mark.parametrize("strip", [STRIP, 24])
+@pytest.mark.parametrize("reference", [True, False])
+def test_some_pixels_have_the_bytes_of_the_whole_image(pair, reference, strip, monkeypatch):
+    monkeypatch.setattr(sys.modules["features.extract"], "STRIP", strip)
+    lean, spec = FeatureSpec(lean=True), FeatureSpec().with_context()
+    quantizer = fitted(pair, FeatureSpec()).for_spec(spec)
+    scene = prepare(pair[0], pair[1] if reference else None)
+    known = extract_scene(scene, lean, quantizer.for_spec(lean))
+    pixels = np.flatnonzero(np.random.default_rng(1).random((SIDE, SIDE)) < 0.03)
+    pixels = pixels[(pixels < 30 * SIDE) | (pixels > 80 * SIDE)]
+    stack, lacking = begin_pixels(scene, spec, quantizer, pixels, known=known)
+    assert len(lacking) <= len(spec.table) - len(lean.table)
+    write_columns(stack, scene, spec, quantizer, lacking, prior=255 - some_prior())
+    context = [k for k, column in enumerate(spec.table) if column.prior]
+    write_columns(stack, scene, spec, quantizer, context, prior=some_prior())
+    whole = extract_scene(scene, spec, quantizer, prior=some_prior())
+    np.testing.assert_array_equal(stack.rows(pixels), whole.rows(pixels))
+    with pytest.raises(FeatureError, match="1 of 2 pixels are not held"):
+        stack.rows(np.array([pixels[0], 50 * SIDE]))
+    with pytest.raises(FeatureError, match="some pixels only"):
+        write_columns(whole, scene, spec, quantizer, context, prior=some_prior())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

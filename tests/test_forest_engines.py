@@ -22,6 +22,7 @@ from pixelgbm.forest import (
     parse_trees,
     predict_pixels,
     predict_planes,
+    predict_rows,
     prepare_engine,
     split_trees,
 )
@@ -300,9 +301,11 @@ def test_a_split_booster_adds_up_to_the_whole() -> None:
     for count in range(1, 5):
         parts = split_trees(trees, count)
         assert [part.count for part in parts] == [count, 5 - count]
-        raw = sum(np.log(p / (1 - p)) for p in (booster_says(part.to_text(), as_rows(planes)) for part in parts))
-        expected = booster_says(text, as_rows(planes))
+        rows = as_rows(planes)
+        raw = sum(np.log(p / (1 - p)) for p in (predict_rows(part, rows) for part in parts))
+        expected = booster_says(text, rows)
         np.testing.assert_allclose(raw, np.log(expected / (1 - expected)), atol=1e-9)
+        assert len({part.digest for part in (trees, *parts)}) == 3
     for count in (0, 5, 6):
         with pytest.raises(ModelError, match=f"a booster of 5 trees cannot be split after {count}"):
             split_trees(trees, count)

@@ -194,13 +194,26 @@ def test_written_folder_is_read_back(tmp_path):
         ("id,image\nx,empty.png\n", r"empty\.png: the file is empty$"),
         ("id,image\n", r"manifest\.csv: no rows; every image needs one$"),
         ("", r"manifest\.csv: the table is empty$"),
-        ('id,image\n"x,y\n', r"manifest\.csv: "),
+        ('id,image\n"x,y\n', r"manifest\.csv: not a readable table \(unexpected end of data\)$"),
+        ("id,image\nx,pictures/a.png,y\n", r"manifest\.csv: row 1: 3 cells; there are 2 columns$"),
+        ("id,image, image\nx,a.png,b.png\n", r"manifest\.csv: the column 'image' stands twice; allowed is each once$"),
     ],
 )
 def test_bad_table_is_refused(root, text, said):
     images.write_png(root / "small.png", np.zeros((2, 2), np.uint8))
     (root / "empty.png").write_bytes(b"")
     refused(table(root, text), said)
+
+
+def test_mark_at_the_start_blank_lines_and_long_cells_are_read(root):
+    dataset = open_dataset(table(root, "\ufeffid,image,group\r\n\r\nx,pictures/a.png," + "g" * 200_000 + "\n\n"))
+    assert [(s.id, len(s.group)) for s in dataset.samples] == [("x", 200_000)]
+
+
+def test_table_that_is_no_text_is_refused(root):
+    (root / "manifest.csv").write_bytes("id,image\nx,pictures/\u00e9.png\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"manifest\.csv: not a readable table \('utf-8' codec can't decode"):
+        open_dataset(root)
 
 
 def test_check_names_a_missing_file_once_and_lists_everything(root):

@@ -6,7 +6,7 @@ import pytest
 
 from features import FeatureError, FeatureSpec, Quantizer, extract, prepare
 from features.kernels import components
-from features.prior import COMPONENT_LEVELS, NOWHERE, ODDS_FLOOR, odds, own_contrast, with_prior
+from features.prior import COMPONENT_LEVELS, NOWHERE, ODDS_FLOOR, odds, own_contrast, painted, with_prior
 from features.scene import Canvas
 
 SHAPE = (37, 52)
@@ -41,21 +41,22 @@ def test_point_kernels_equal_their_twins():
 
 @pytest.mark.parametrize("level", COMPONENT_LEVELS)
 def test_planes_of_components_equal_scipys(scene, prior, level):
-    found = with_prior(scene, prior).planes
+    canvas = Canvas(with_prior(scene, prior))
+    found = {what: painted(canvas, what, level) for what in ("area", "mean", "peak", "value")}
     labels, count = naive.components(prior >= level)
     value = own_contrast(Canvas(scene), 1.0)
     assert count > 1
     for label in range(1, count + 1):
         inside = labels == label
         p = prior[inside] / 255
-        assert np.unique(found[f"prior_area_{level}"][inside]) == pytest.approx(np.log1p(inside.sum()))
+        assert np.unique(found["area"][inside]) == pytest.approx(np.log1p(inside.sum()))
         for name, expected in (("mean", p.mean()), ("peak", p.max())):
-            got = np.unique(found[f"prior_{name}_{level}"][inside])
+            got = np.unique(found[name][inside])
             assert got == pytest.approx(naive.log_odds(np.array(expected), float(ODDS_FLOOR)), abs=1e-3)
-        assert np.unique(found[f"prior_value_{level}"][inside]) == pytest.approx(value[inside].mean(), abs=1e-5)
+        assert np.unique(found["value"][inside]) == pytest.approx(value[inside].mean(), abs=1e-5)
     outside = labels == 0
-    assert (found[f"prior_mean_{level}"][outside] == NOWHERE).all()
-    assert not found[f"prior_area_{level}"][outside].any()
+    assert (found["mean"][outside] == NOWHERE).all()
+    assert not found["area"][outside].any()
 
 
 def test_log_odds_are_finite_and_odd():

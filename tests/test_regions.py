@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from features import FeatureStack
 from pixelgbm import regions
+from pixelgbm.region_kernels import RING_REACH
 from pixelgbm.regions import candidate_mask, measure, region_feature_names, truth_counts
 
 COLUMNS = ("first", "second")
@@ -29,7 +33,11 @@ def table_of(
     probability: np.ndarray, planes: np.ndarray, low: int = 60, operation: str = "none"
 ) -> regions.RegionTable:
     mask = candidate_mask(probability, low=low, operation=operation)
-    return measure(probability, mask, planes, {"noise": 2.5, "edge": 0.5}, column_names=COLUMNS)
+    return measure(probability, mask, stack_of(planes))
+
+
+def stack_of(planes: np.ndarray) -> FeatureStack:
+    return FeatureStack(planes, COLUMNS, None, {"noise": 2.5, "edge": 0.5}, (1.0, 1.0))
 
 
 def column(table: regions.RegionTable, name: str) -> np.ndarray:
@@ -205,3 +213,15 @@ def test_truth_counts_are_pixel_counts(seed: int) -> None:
     for k in range(len(table)):
         assert inside[k] == np.count_nonzero(truth & (table.labels == k + 1))
         assert filled[k] == np.count_nonzero(truth & (table.filled_labels == k + 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), operation=st.sampled_from(regions.OPERATIONS))
+def test_candidates_and_their_rings_are_all_of_the_stack_that_is_looked_at(seed: int, operation: str) -> None:
+    probability, planes = example(seed, share=0.05)
+    mask = candidate_mask(probability, low=60, operation=operation)
+    around = ndimage.binary_dilation(mask, np.ones((2 * RING_REACH + 1,) * 2))
+    place = np.where(around, np.cumsum(around).reshape(around.shape) - 1, -1).astype(np.int32)
+    some = replace(stack_of(np.ascontiguousarray(planes[:, np.newaxis, around])), place=place)
+    whole = measure(probability, mask, stack_of(planes))
+    np.testing.assert_array_equal(measure(probability, mask, some).features, whole.features)

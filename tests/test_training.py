@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features import extract_scene
 from pixelgbm import datasets, images, training
 from pixelgbm.calibration import count_labels, fit_map_calibration
 from pixelgbm.config import RunConfig, SamplingConfig
 from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
-from pixelgbm.mapping import first_stack, map_head, map_heads, prepare_pair, survivors
+from pixelgbm.mapping import first_stack, map_head, map_heads, map_looks, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
+from pixelgbm.regions import candidate_mask, measure
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
 from pixelgbm.training.cutting import MOST_METRIC_LOST, MOST_PIXELS_LOST, drawn_views, losses_of
 from pixelgbm.training.measured import EVERY_PLACE
@@ -86,14 +88,35 @@ def test_heads_share_what_later_looks_have_in_common(data: Dataset, trained_best
     pair = datasets.read_pair(data, next(s for s in data.samples if s.id == "1"))
     scene = prepare_pair(model.looks[0], pair)
     first = first_stack(model.looks[0], scene)
-    together = list(map_heads(model.looks, heads, scene, None, first=first))
-    assert [head.name for head, _ in together] == [head.name for head in heads]
-    assert together[0][1].known is None
-    assert together[2][1].known is together[1][1].stack
-    for head, mapped in together:
+    named = []
+    for head, mapped in map_heads(model.looks, heads, scene, None):
         alone = map_head(model.looks, head, scene, None, first=first)
         np.testing.assert_array_equal(mapped.levels, alone.levels)
-        np.testing.assert_array_equal(mapped.stack.planes, alone.stack.planes)
+        np.testing.assert_array_equal(mapped.first, alone.first)
+        judged = np.flatnonzero(survivors(mapped.first, head.survivor_cut, None))
+        assert (judged.size == 0) == (head.name == "blind")
+        np.testing.assert_array_equal(mapped.stack.rows(judged), alone.stack.rows(judged))
+        for low in (51, 128):
+            mask = candidate_mask(mapped.levels, low=low, operation="grow")
+            tables = [measure(mapped.levels, mask, one.stack) for one in (mapped, alone)]
+            np.testing.assert_array_equal(tables[0].features, tables[1].features)
+        named.append(head.name)
+    assert named == [head.name for head in heads]
+
+
+def test_maps_that_last_have_all_planes_of_every_look(data: Dataset, trained_best: Path) -> None:
+    model = read_model(trained_best)
+    head, looks = model.heads[0], model.looks
+    pair = datasets.read_pair(data, next(s for s in data.samples if s.id == "1"))
+    scene = prepare_pair(looks[0], pair)
+    first = first_stack(looks[0], scene)
+    seen = list(map_looks(looks, head, scene, None, first=first, lasting=True))
+    assert len(seen) == len(looks) > 2
+    for before, mapped, look in zip(seen[:-1], seen[1:], looks[1:], strict=True):
+        whole = extract_scene(scene, look.spec, look.quantizer, prior=before.levels)
+        np.testing.assert_array_equal(mapped.stack.planes.reshape(whole.planes.shape), whole.planes)
+    short = map_head(looks, head, scene, None, first=first)
+    np.testing.assert_array_equal(short.probability, seen[-1].probability)
 
 
 def test_the_survivors_cut_is_measured_on_dirty_views_however_few_there_are() -> None:

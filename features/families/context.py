@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.column import Column
 from features.kernels.components import share_of, weighted_spread
-from features.prior import COMPONENT_LEVELS, IMAGE_LEVELS, odds, own_contrast
+from features.prior import COMPONENT_LEVELS, IMAGE_LEVELS, odds, own_contrast, painted
 from features.scene import Canvas
 from features.smoothing import reach_of
 
@@ -91,12 +91,12 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
             reference=True, colour=True)  # fmt: skip
     for level_byte in COMPONENT_LEVELS:
         where = f"of the component of p >= {level_byte / 255:.2f}"
-        add(f"area-{level_byte}", f"log(1 + area) {where}", partial(_plane, name=f"prior_area_{level_byte}"), 0,
+        add(f"area-{level_byte}", f"log(1 + area) {where}", partial(painted, what="area", level=level_byte), 0,
             AREA_SCALE, signed=False)  # fmt: skip
         for what in ("mean", "peak"):
-            name = f"prior_{what}_{level_byte}"
-            add(f"{what}-{level_byte}", f"odds of the {what} p {where}", partial(_plane, name=name), 0, ODDS_SCALE)
-        add(f"value-{level_byte}", f"mean evidence {where}", partial(_plane, name=f"prior_value_{level_byte}"), 0,
+            make = partial(painted, what=what, level=level_byte)
+            add(f"{what}-{level_byte}", f"odds of the {what} p {where}", make, 0, ODDS_SCALE)
+        add(f"value-{level_byte}", f"mean evidence {where}", partial(painted, what="value", level=level_byte), 0,
             LEVEL_SCALE)  # fmt: skip
         make = partial(_component_share, level=level_byte)
         add(f"value-share-{level_byte}", f"G_1 evidence / mean evidence {where}", make, reach_of(16.0), SHARE_SCALE)
@@ -105,10 +105,6 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
         add(f"image-{q:g}", f"odds of the {q:g} quantile of p", make, 0, ODDS_SCALE)
     add("image-mass", "log(1 + sum of p > 0.2)", partial(_measure, name="prior_mass"), 0, AREA_SCALE, signed=False)
     return tuple(made)
-
-
-def _plane(canvas: Canvas, *, name: str) -> Plane:
-    return canvas[name]
 
 
 def _measure(canvas: Canvas, *, name: str) -> Plane:
@@ -179,7 +175,7 @@ def _own_share(canvas: Canvas, *, sigma: float) -> Plane:
 def _component_share(canvas: Canvas, *, level: int) -> Plane:
     value = canvas.blur("joint", 1.0) if canvas.scene.covered is not None else own_contrast(canvas, 1.0)
     out = canvas.empty()
-    share_of(value, canvas[f"prior_value_{level}"], canvas.measure("ratio_noise"), out)
+    share_of(value, painted(canvas, "value", level), canvas.measure("ratio_noise"), out)
     return out
 
 

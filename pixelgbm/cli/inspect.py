@@ -51,7 +51,7 @@ def command(
     console = Console(quiet=quiet, json_path=json_path)
     least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
     load_numba()
-    loaded = read_model(model)
+    loaded = read_model(model, keep_texts=False)
     pair = make_pair(Sample(id=image.stem, split="", image=image, reference=reference))
     found = inspection.inspect_pair(loaded, pair, id=image.stem, min_size=least)
     if mask is not None:

@@ -15,6 +15,7 @@ from pixelgbm.min_size import MinSize, parse_min_size
 from pixelgbm.model import Model, read_model
 from pixelgbm.predictions import WITHOUT_REFERENCES, PredictionWriter
 from pixelgbm.records import Dataset
+from pixelgbm.startup import load_numba
 
 __all__ = ["command"]
 
@@ -62,7 +63,8 @@ def command(
     """
     console = Console(quiet=quiet, json_path=json_path)
     least = None if min_size is None else parse_min_size(min_size, px_per_mm=px_per_mm)
-    loaded = read_model(model)
+    load_numba()
+    loaded = read_model(model, keep_texts=False)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits)
     say_excluded(console, dataset)
     passes: list[tuple[Path, References]] = [(out, "use")]

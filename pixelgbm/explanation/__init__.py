@@ -45,7 +45,7 @@ def explain_pair(model: Model, pair: Pair, *, at: tuple[int, int] | None = None,
     first = first_stack(model.looks[0], scene)
     heads = []
     for head in model.heads:
-        seen = list(map_looks(model.looks, head, scene, pair.ignore, first=first))
+        seen = list(map_looks(model.looks, head, scene, pair.ignore, first=first, lasting=True))
         told = _Told(model.looks, head, seen, workers)
         heads.append(_explain_head(told, pair.ignore, pixel=pixel))
     accepted = not any(item.found.any() for item in heads)

@@ -60,8 +60,7 @@ def attribute(
     families = model_families(looks)
     values, base = np.zeros((len(pixels), len(families))), np.zeros(len(pixels))
     for booster, stack in zip(boosters, stacks, strict=True):
-        rows = stack.planes.reshape(len(stack.names), -1)[:, pixels].T
-        found = contributions(booster, rows, threads=threads)
+        found = contributions(booster, stack.rows(pixels), threads=threads)
         values, base = family_sums(found[:, :-1], booster.columns, families, before=values), found[:, -1]
     return Attribution(families, values, base)
 

@@ -40,8 +40,7 @@ def cache_folder() -> Path | None:
 
 def key_of(trees: Trees, host: Host) -> str:
     """sha256 over everything that the code depends on."""
-    model = hashlib.sha256(trees.text.encode("utf-8", errors="surrogatepass")).hexdigest()
-    parts = [str(CODE_FORMAT), model, llvmlite.__version__, host.triple, host.cpu, host.features]
+    parts = [str(CODE_FORMAT), trees.digest, llvmlite.__version__, host.triple, host.cpu, host.features]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

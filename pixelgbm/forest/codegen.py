@@ -13,9 +13,13 @@ tree must meet many pixels while it is there.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import struct
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,10 +95,21 @@ def compile_trees(trees: Trees, host: Host) -> bytes:
 
 def link(trees: Trees, code: bytes) -> Code:
     """Put object code of `trees` into memory, ready to be called."""
-    linker = llvm.create_lljit_compiler()
-    library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol(_ENTRY).link(linker, _ENTRY)
+    linker = _linker()
+    builder = llvm.JITLibraryBuilder().add_object_img(code).export_symbol(_ENTRY)
+    with _linking:
+        library = builder.link(linker, f"trees {next(_numbers)}")
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(library[_ENTRY])
     return Code(_columns(trees), run, (linker, library))
+
+
+_linking, _numbers = threading.Lock(), itertools.count()
+
+
+@cache
+def _linker() -> llvm.LLJIT:
+    """One for all boosters. On Linux by JITLink: LLVM's older linker keeps a second copy of what it has linked."""
+    return llvm.create_lljit_compiler(use_jit_link=sys.platform == "linux")
 
 
 def add_trees(

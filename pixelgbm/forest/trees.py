@@ -6,10 +6,11 @@ count, child, feature number and size is verified before an array is built from 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -61,7 +62,8 @@ class Trees:
     Tree t owns nodes node_start[t]:node_start[t + 1] and leaves leaf_start[t]:leaf_start[t + 1].
     feature, left, right: (nodes,) int64, a child c >= 0 is a node of the same tree, c < 0 its leaf ~c.
     threshold: (nodes,) float64, `value <= threshold` goes left. nan_left: (nodes,) int8, where a NaN goes:
-    1 left, 0 right, -1 it is read as 0.0. value: (leaves,) float64. All arrays are read-only.
+    1 left, 0 right, -1 it is read as 0.0. value: (leaves,) float64. All arrays are read-only. digest: sha256 of the
+    text. text: None where it was not kept.
     """
 
     columns: tuple[str, ...]
@@ -76,7 +78,8 @@ class Trees:
     right: NDArray[np.int64]
     value: NDArray[np.float64]
     programs: BytePrograms
-    text: str = field(repr=False)
+    digest: str
+    text: str | None = field(repr=False)
 
     @property
     def count(self) -> int:
@@ -84,7 +87,9 @@ class Trees:
         return len(self.node_start) - 1
 
     def to_text(self) -> str:
-        """The text the trees were read from, unchanged."""
+        """The text the trees were read from, unchanged. Raises ModelError when it was not kept."""
+        if self.text is None:
+            raise ModelError("the text of this booster was not kept when it was read")
         return self.text
 
 
@@ -98,10 +103,11 @@ class _Tree:
     value: NDArray[np.float64]
 
 
-def parse_trees(text: str, *, where: str) -> Trees:
+def parse_trees(text: str, *, where: str, keep_text: bool = True) -> Trees:
     """Read a LightGBM text model (`Booster.model_to_string`).
 
-    where: named in errors, usually the path of the file.
+    where: named in errors, usually the path of the file. keep_text: prediction never asks for it, and it is twice as
+    large as all arrays.
     Raises ModelError for a truncated, crafted or unsupported model: categorical splits, linear trees,
     several classes, averaged forests and `zero_as_missing` are not read.
     """
@@ -124,7 +130,8 @@ def parse_trees(text: str, *, where: str) -> Trees:
         start += size
     if not blocks[start:].startswith(b"end of trees"):
         raise ModelError(f"{where}: 'end of trees' expected after {len(trees)} trees; the file is truncated or altered")
-    return _assemble(trees, columns, objective, sigmoid, text)
+    digest = hashlib.sha256(blocks).hexdigest()
+    return _assemble(trees, columns, objective, sigmoid, digest, text if keep_text else None)
 
 
 def split_trees(trees: Trees, count: int) -> tuple[Trees, Trees]:
@@ -134,16 +141,35 @@ def split_trees(trees: Trees, count: int) -> tuple[Trees, Trees]:
     """
     if not 0 < count < trees.count:
         raise ModelError(f"a booster of {trees.count} trees cannot be split after {count}")
-    blocks = re.split(r"^Tree=\d+\n", trees.text, flags=re.MULTILINE)
-    last, end, rest = blocks[-1].partition("end of trees")
-    blocks[-1] = last
-    parts = []
-    for chosen in (blocks[1 : count + 1], blocks[count + 1 :]):
-        numbered = [f"Tree={k}\n{block}" for k, block in enumerate(chosen)]
-        sizes = " ".join(str(len(block.encode())) for block in numbered)
-        header = re.sub(r"^tree_sizes=.*$", f"tree_sizes={sizes}", blocks[0], flags=re.MULTILINE)
-        parts.append(parse_trees("".join([header, *numbered, end, rest]), where="a part of a booster"))
-    return parts[0], parts[1]
+    return _part(trees, 0, count), _part(trees, count, trees.count)
+
+
+def _part(trees: Trees, first: int, stop: int) -> Trees:
+    """Trees first..stop - 1, without a text."""
+    nodes = slice(trees.node_start[first], trees.node_start[stop])
+    leaves = slice(trees.leaf_start[first], trees.leaf_start[stop])
+    byte = trees.programs
+    return replace(
+        trees,
+        node_start=_frozen(trees.node_start[first : stop + 1] - nodes.start),
+        leaf_start=_frozen(trees.leaf_start[first : stop + 1] - leaves.start),
+        feature=trees.feature[nodes],
+        threshold=trees.threshold[nodes],
+        nan_left=trees.nan_left[nodes],
+        left=trees.left[nodes],
+        right=trees.right[nodes],
+        value=trees.value[leaves],
+        programs=BytePrograms(
+            feature=byte.feature[nodes],
+            threshold=byte.threshold[nodes],
+            left=byte.left[nodes],
+            right=byte.right[nodes],
+            root=byte.root[first:stop],
+            max_leaves=byte.max_leaves,
+        ),
+        digest=hashlib.sha256(f"{trees.digest} {first} {stop}".encode()).hexdigest(),
+        text=None,
+    )
 
 
 def _key_values(block: bytes, *, where: str) -> dict[str, str]:
@@ -294,7 +320,9 @@ def _byte_programs(trees: list[_Tree]) -> BytePrograms:
     )
 
 
-def _assemble(trees: list[_Tree], columns: tuple[str, ...], objective: str, sigmoid: float, text: str) -> Trees:
+def _assemble(
+    trees: list[_Tree], columns: tuple[str, ...], objective: str, sigmoid: float, digest: str, text: str | None
+) -> Trees:
     return Trees(
         columns=columns,
         objective=objective,
@@ -308,6 +336,7 @@ def _assemble(trees: list[_Tree], columns: tuple[str, ...], objective: str, sigm
         right=_frozen(np.concatenate([tree.right for tree in trees])),
         value=_frozen(np.concatenate([tree.value for tree in trees])),
         programs=_byte_programs(trees),
+        digest=digest,
         text=text,
     )
 

@@ -14,7 +14,7 @@ from pixelgbm.config import RunConfig
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError
 from pixelgbm.inspection import region_scores
-from pixelgbm.mapping import HeadMap, first_stack, map_heads, prepare_pair
+from pixelgbm.mapping import HeadMap, map_heads, prepare_pair
 from pixelgbm.mapstore import MapWriter, Tables, maps_folder, write_store
 from pixelgbm.metrics import METRICS
 from pixelgbm.model import Head, Model, write_model
@@ -78,10 +78,9 @@ def make_tables(
         pair = datasets.read_pair(dataset, sample)
         truth = datasets.read_truth(dataset, sample, pair.test.shape)
         scene = prepare_pair(model.looks[0], pair)
-        first = first_stack(model.looks[0], scene)
         found = {}
         labelled = [head for head in model.heads if head.name in truth]
-        for head, mapped in map_heads(model.looks, labelled, scene, pair.ignore, first=first):
+        for head, mapped in map_heads(model.looks, labelled, scene, pair.ignore):
             measured = measure_view(number, sample, mapped, truth[head.name], pair.ignore)
             raw = measured.candidates.mean_probability, measured.candidates.features
             found[head.name] = (measured, region_scores(head.region_booster, head.calibration, *raw))

@@ -74,7 +74,7 @@ def measure_grid(
     for place in places:
         low, operation = regions.GRID[place]
         mask = regions.candidate_mask(levels, low=low, operation=operation)
-        table = regions.measure(levels, mask, stack.planes, stack.measures, column_names=stack.names)
+        table = regions.measure(levels, mask, stack)
         tp, filled_tp = regions.truth_counts(table, defect)
         count = len(table)
         parent = np.full(count, -1, dtype=np.int64)

@@ -114,12 +114,13 @@ def collect_rows(
                 before = map_head(looks, chain, shown.scene, shown.ignore, first=shown.first, known=shown.known)
                 hardness = before.levels
                 if len(chain.boosters) < len(looks):
-                    judged = survivors(before.first, chain.survivor_cut, shown.ignore)
-                    stack = later_stack(looks[-1], shown.scene, before, judged=judged, known=shown.known)
-                    ignore = ~judged
+                    ignore = ~survivors(before.first, chain.survivor_cut, shown.ignore)
+                    pixels = np.flatnonzero(~ignore)
+                    stack = later_stack(looks[-1], shown.scene, before, pixels=pixels, known=shown.known)
             rng = generator(config.seed, stage, head, view.name)
             drawn, labels, weights = draw(shown.truth[head], ignore, rng=rng, config=sampling, hardness=hardness)
-            planes = np.ascontiguousarray(stack.planes[:, drawn[:, 0], drawn[:, 1]].T)
+            flat = np.ravel_multi_index((drawn[:, 0], drawn[:, 1]), shown.truth[head].shape)
+            planes = np.ascontiguousarray(stack.rows(flat))
             found[head] = (planes, labels, weights)
         return found
 

@@ -141,7 +141,7 @@ class PairCost:
 
             def work() -> object:
                 stack = extract_scene(scene, spec, quantizer)
-                return regions.measure(levels, mask, stack.planes, stack.measures, column_names=stack.names)
+                return regions.measure(levels, mask, stack)
 
             return work
 
