@@ -13,7 +13,7 @@ from pixelgbm.__main__ import run
 
 
 def limit_file_size():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
 
 @pytest.mark.parametrize("command", ["synth", "predict", "train"])

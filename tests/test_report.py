@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.model import read_model, write_model
 from pixelgbm.report import gallery
+from pixelgbm.report.pdf import wrapped
 from pixelgbm.report.writing import Request, write_report
 from pixelgbm.training import train
 from tests.test_report_notes import NOTES
@@ -162,6 +164,15 @@ def test_pdf_has_pages_and_the_workers_change_nothing(made, tiny_model, tiny_dat
         contents.append((written.page.read_bytes(), written.pdf.read_bytes()))
     assert contents[0] == contents[1]
     assert b"Time per image" not in contents[0][0]
+
+
+def test_commands_of_the_pdf_can_be_copied():
+    line = "pixelgbm report 'a model' " + " ".join(f"--option-{k} value-{k}" for k in range(12)) + " 'last one'"
+    parts = wrapped(line).split(" \\\n    ")
+    assert len(parts) > 2 and max(map(len, parts)) < 110
+    assert shlex.split(wrapped(line).replace("\\\n", "")) == shlex.split(line)
+    assert wrapped("short = 1") == "short = 1"
+    assert "\\" not in wrapped("families = [" + '"difference", ' * 12 + "]")
 
 
 # ---- what is missing -----------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ _MARKS = ("-", "--")
 _WHENCE = ("predictions", "out of fold")
 """Where curves come from; each keeps its colour when another is missing."""
 
-PROMISED = ("pixels, predictions", "pixels, before calibration", "regions", "pixels, calibrated by other folds")
+PROMISED = ("pixels, predictions", "pixels, before calibration", "pixels, calibrated by other folds", "regions")
 """Calibration curves; all but the first are out of fold."""
 
 _STYLE: Any = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -48,7 +50,7 @@ from pixelgbm.report.document import (
 from pixelgbm.report.document import Table as TableBlock
 from pixelgbm.report.notes import tokens_of
 
-__all__ = ["render_pdf"]
+__all__ = ["render_pdf", "wrapped"]
 
 _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN - 12  # a frame pads its content by 6 points on either side
@@ -200,7 +202,19 @@ def _image(data: bytes, width: float) -> Image:
 
 
 def _code(block: Code) -> list[Flowable]:
-    return [Preformatted(block.text.rstrip("\n"), _styles()["code"], maxLineLength=_CODE_COLUMNS), Spacer(0, 8)]
+    text = "\n".join(map(wrapped, block.text.rstrip("\n").split("\n")))
+    return [Preformatted(text, _styles()["code"], maxLineLength=_CODE_COLUMNS), Spacer(0, 8)]
+
+
+def wrapped(line: str) -> str:
+    """A line of code in lines that fit, broken between words; a command goes on behind a backslash, to be copied."""
+    if len(line) <= _CODE_COLUMNS:
+        return line
+    held = re.sub(r"'[^']*'", lambda quoted: quoted[0].replace(" ", "\0"), line)
+    parts = textwrap.wrap(
+        held, _CODE_COLUMNS - 2, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+    return (" \\\n" if line.startswith("pixelgbm ") else "\n").join(parts).replace("\0", " ")
 
 
 def _gallery(block: Gallery) -> list[Flowable]:

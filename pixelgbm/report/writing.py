@@ -28,6 +28,7 @@ from pixelgbm.report.gallery import pick_images, read_rows
 from pixelgbm.report.notes import read_notes
 from pixelgbm.report.page import render_page
 from pixelgbm.report.pdf import render_pdf
+from pixelgbm.report.pixels import pixels_section
 from pixelgbm.report.promises import Promises, promised_by_other_folds
 from pixelgbm.report.repeat import Request
 from pixelgbm.report.surface import surface_around
@@ -95,7 +96,7 @@ def write_report(
     parts = [
         sections.score_section(card),
         sections.data_section(model, learned, seen, trained.remark),
-        sections.pixels_section(
+        pixels_section(
             card, learned, seen, believed, _held_out(trained, learned) if calibrated else {}, calibrated=calibrated
         ),
         *([sections.sizes_section(card, seen)] if any(item.sizes.size for item in seen) else []),
