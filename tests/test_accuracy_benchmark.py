@@ -370,6 +370,7 @@ def test_the_first_look_meets_the_rare_defects(tmp_path):
     dataset = datasets.open_dataset(draw_job(tmp_path / "data", "textured-surfaces")).select({"train"})
     samples = sorted(dataset.samples, key=lambda s: not s.masks)[7:]  # three of thirteen have a defect
     items = pairs.items_of(dataset, samples, head="defect", work=tmp_path)
-    looked = settings._drawn(Task(items, (), tmp_path), items, 6)
+    rows, cols = images.image_size(items[0].sample.image)
+    looked = settings._drawn(Task(items, (), tmp_path), items, 6 * rows * cols + 1)
     assert len(looked) == 6
     assert sum(bool(item.sample.masks) for item in looked) == 3
