@@ -20,7 +20,8 @@ HOOKS = DOCS / "hooks"
 
 def blocks(path, language):
     """The fenced blocks of a page in one language, "" for those that name none."""
-    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [text for said, text in fenced if said == language]
 
 
 def command_lines(path):
