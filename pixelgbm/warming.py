@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from features import FeatureSpec, Quantizer, extract_scene, fit_quantizer, prepare, sample_columns
+from features import EVIDENCE, FeatureSpec, Quantizer, extract_scene, fit_quantizer, prepare, sample_columns
 from pixelgbm import regions
 from pixelgbm.forest import predict_rows, prepare_engine, prepared_parts
 from pixelgbm.model import Model
@@ -27,7 +27,7 @@ def warm_up(model: Model | None = None) -> Warmed:
     """
     seconds: Warmed = {}
     start = time.perf_counter()
-    spec = FeatureSpec().with_context()
+    spec = FeatureSpec(families=EVIDENCE).with_context()
     rng = np.random.default_rng(0)
     for channels in ((3,), ()):
         wide = rng.integers(0, 256, (_SIDE + 2 * _MARGIN, _SIDE + 2 * _MARGIN, *channels)).astype(np.uint8)
@@ -51,6 +51,6 @@ def warm_up(model: Model | None = None) -> Warmed:
 
 
 def _quantizer(test: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> Quantizer:
-    spec = FeatureSpec()
+    spec = FeatureSpec(families=EVIDENCE)
     pixels = rng.integers(0, _SIDE, (200, 2))
     return fit_quantizer(sample_columns(test, reference, spec, pixels), spec).for_spec(spec.with_context())
