@@ -47,6 +47,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=_from_one, default=9, help="runs of each contestant; at least 7 to publish")
     parser.add_argument("--model", type=Path, help='of profile "fast"; a small one is trained when left out')
     parser.add_argument("--largest", type=float, default=64.0, help="Mpixel, of the section growth")
+    parser.add_argument("--images", type=int, default=10_000, help="at most, of the section growth")
     parser.add_argument("--core", type=int, help="held to this one; the last one allowed when left out")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
@@ -64,7 +65,7 @@ def measure(options: argparse.Namespace) -> None:
     for folder in (options.work, options.out):
         folder.mkdir(parents=True, exist_ok=True)
     core = pin(options.core)
-    names = ("work", "out", "rounds", "seed", "model", "largest")
+    names = ("work", "out", "rounds", "seed", "model", "largest", "images")
     setup = Setup(**{name: getattr(options, name) for name in names})
     for name in options.only or SECTIONS:
         section = run_section(name, setup)

@@ -141,5 +141,5 @@ LEAN: frozenset[str] = frozenset(
 )
 """What a first look reads when richer ones follow: the forty columns with the largest gain in a booster of all, and
 those an image without reference is judged by. On the stand-in a first look at forty columns left later looks as good
-as one at all (pixel average precision on dev .881 and .883). Of `broad`, for where it is asked for, what tells most of
-its question is here; none of it was chosen by gain."""
+as one at all (pixel average precision on dev .881 and .883). Of `broad` and `rarity`, where they are asked for, what
+tells most of their questions is here; none of it was chosen by gain."""

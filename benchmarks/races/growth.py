@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ ABOUT = (
 )
 SIDES = (200, 400, 800, 1600, 3200, 8000)
 PAIR_MOST = 10.3
-IMAGES = (4, 8, 16, 32)
-"""Pairs of a folder: the same four, as often as it takes."""
+IMAGES = (10, 100, 1_000, 10_000)
+"""Pairs of a folder: the same ten, as often as it takes."""
 SEVERAL_BELOW = 1.0
 """Megapixels; larger images are timed three times, those of more than ten once."""
 
@@ -90,9 +91,9 @@ def run(setup: Setup) -> tuple[list[Row], list[str]]:
 
 def _images(setup: Setup, model: Model) -> list[Row]:
     """Pairs of a folder, one after the other, from their files on."""
-    root = setup.work / "images"
+    root = setup.work / "ten-images"
     if not root.exists():
-        items = [(str(k), draw(setup.seed, k % 4)) for k in range(max(IMAGES))]
+        items = [(str(k), draw(setup.seed, k)) for k in range(IMAGES[0])]
         labelled = [
             Labelled(id, "dev", Pair(d.image, d.reference), {"dirt": d.mask.astype(np.uint8)}) for id, d in items
         ]
@@ -104,15 +105,16 @@ def _images(setup: Setup, model: Model) -> list[Row]:
         inspect_many(
             model,
             dataset,
-            dataset.samples[:count],
+            [replace(dataset.samples[k % IMAGES[0]], id=str(k)) for k in range(count)],
             on_result=lambda found, seconds: None,
             on_failure=lambda id, reason: failures.append(reason),
         )
         if failures:
             raise AssertionError(failures[0])
 
-    counts = [count for count in IMAGES if count * 0.16 <= setup.largest]
-    return [_once("pairs of a folder", n, "image", lambda n=n: inspect(n), min(setup.rounds, 3)) for n in counts]
+    counts = [count for count in IMAGES if count <= setup.images]
+    rounds = {n: min(setup.rounds, 3 if n < 1_000 else 1) for n in counts}
+    return [_once("pairs of a folder", n, "image", lambda n=n: inspect(n), rounds[n]) for n in counts]
 
 
 def against_smallest(rows: list[Row]) -> list[Row]:

@@ -30,7 +30,11 @@ ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the command line says. work: a folder for what is grown and installed. model: None trains a small one."""
+    """What the command line says.
+
+    work: a folder for what is grown and installed. model: None trains a small one. largest, images: how far growth is
+    followed, Mpixel and number.
+    """
 
     work: Path
     out: Path
@@ -38,6 +42,7 @@ class Setup:
     seed: int
     model: Path | None
     largest: float
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,7 @@ class _View:
         sums = np.zeros((6, cols), np.float32)
         plane_sums(self._image, self._seen, self._covered, sums)
         count, t, w, tt, ww, tw = sums.sum(axis=1, dtype=np.float64)
-        self._count = max(count, 1.0)
-        self._means = t / self._count, w / self._count
+        self._means = t / max(count, 1.0), w / max(count, 1.0)
         self._products = tt - t * self._means[0], ww - w * self._means[1], tw - t * self._means[1]
         enough = count >= LEAST_COVERED * image.size
         power = np.sqrt(max(self._products[0], 0) * max(self._products[1], 0)) + 1e-12
