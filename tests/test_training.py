@@ -12,23 +12,20 @@ from features import extract_scene
 from pixelgbm import datasets, images, training
 from pixelgbm.calibration import count_labels, fit_map_calibration
 from pixelgbm.config import RunConfig, SamplingConfig
-from pixelgbm.datasets import LAYOUTS, open_dataset
 from pixelgbm.decision import DEFAULT_RULE
 from pixelgbm.errors import DatasetError, ImageError
 from pixelgbm.mapping import first_stack, map_head, map_heads, map_looks, prepare_pair, survivors
 from pixelgbm.mapstore import maps_folder, open_store
-from pixelgbm.metrics import METRICS
 from pixelgbm.model import read_model
 from pixelgbm.records import Dataset
 from pixelgbm.regions import candidate_mask, measure
 from pixelgbm.training.candidates import Candidates, fit_region_stage, joined, measure_grid
-from pixelgbm.training.cutting import MOST_METRIC_LOST, MOST_PIXELS_LOST, drawn_views, losses_of
 from pixelgbm.training.measured import EVERY_PLACE
 from pixelgbm.training.pixels import collect_rows, fit_look
 from pixelgbm.training.plan import make_plan
 from pixelgbm.training.survivors import CUTS
 from pixelgbm.training.views import view_reader
-from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest, labelled
+from tests.small_print import TINY, TINY_BEST, draw_contest, draw_manifest
 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:
@@ -119,17 +116,6 @@ def test_maps_that_last_have_all_planes_of_every_look(data: Dataset, trained_bes
     np.testing.assert_array_equal(short.probability, seen[-1].probability)
 
 
-def test_the_survivors_cut_is_measured_on_dirty_views_however_few_there_are() -> None:
-    dirty = np.arange(2000) % 226 == 0
-    drawn = drawn_views(dirty.tolist(), np.random.default_rng(0))
-    assert dirty[drawn].sum() == dirty.sum() == 9
-    assert 120 <= len(drawn) <= 129
-    assert drawn == sorted(set(drawn))
-    balanced = (np.arange(2000) % 2 == 0).tolist()
-    assert len(drawn_views(balanced, np.random.default_rng(0))) == 120
-    assert drawn_views([True, False], np.random.default_rng(0)) == [0, 1]
-
-
 def test_two_workers_write_the_bytes_of_one(data: Dataset, trained: Path, tmp_path: Path) -> None:
     training.train(data, TINY, out=tmp_path / "model", workers=2)
     assert _bytes_of(tmp_path / "model") == _bytes_of(trained)
@@ -189,42 +175,6 @@ def test_the_map_promises_as_many_defect_pixels_as_there_are_out_of_fold(data: D
     assert head.map_calibration == fit_map_calibration(np.sum(counts, axis=0))
 
 
-def test_split_never_parts_a_group(tmp_path: Path) -> None:
-    data = draw_manifest(tmp_path)
-    plan = make_plan(data, TINY, workers=1, progress=None)
-    for sample in data.samples:
-        assert plan.groups[sample.id] == sample.group
-        same = [plan.folds[s.id] for s in data.samples if s.group == sample.group]
-        assert len(set(same)) == 1
-        assert all(view.fold == plan.folds[view.sample.id] for view in plan.views)
-
-
-def test_images_of_one_object_share_a_group_even_where_the_group_is_not_said(tmp_path: Path) -> None:
-    data = draw_manifest(tmp_path)
-    samples = tuple(replace(s, group=None, object_id="one" if s.id in ("1", "8") else None) for s in data.samples)
-    groups = training.known_groups(replace(data, samples=samples), workers=1, progress=None)
-    assert groups["1"] == groups["8"] != groups["2"]
-
-
-def test_objects_are_the_groups_where_no_group_is_said(tmp_path: Path) -> None:
-    shots = [
-        replace(labelled(k), group=None, object_id=f"part-{k % 4}", view="left" if k < 4 else "right") for k in range(8)
-    ]
-    LAYOUTS["manifest"].write(tmp_path, shots)
-    plan = make_plan(open_dataset(tmp_path), TINY, workers=1, progress=None)
-    assert plan.groups == {shot.id: shot.object_id for shot in shots}
-    assert all(plan.folds[str(k)] == plan.folds[str(k + 4)] for k in range(4))
-    assert set(plan.folds.values()) == {0, 1}
-
-
-def test_an_object_in_two_groups_joins_them(tmp_path: Path) -> None:
-    data = draw_manifest(tmp_path)
-    samples = tuple(replace(s, object_id={"0": "one", "11": "one"}.get(s.id)) for s in data.samples)
-    groups = training.known_groups(replace(data, samples=samples), workers=1, progress=None)
-    assert groups["0"] == groups["1"] == groups["10"] == groups["11"]
-    assert len(set(groups.values())) == len({s.group for s in samples}) - 1
-
-
 def test_a_seeded_share_is_shown_again_without_reference(data: Dataset) -> None:
     plan = make_plan(data, TINY, workers=1, progress=None)
     again = [view.sample.id for view in plan.views if view.hide_reference]
@@ -280,12 +230,6 @@ def test_dev_tables_have_one_row_of_images_per_labelled_sample(trained: Path, tm
     defect = datasets.read_truth(dev, dev.samples[1], (64, 64))["dirt"] > 0
     expected = measure_grid(1, mapped.levels, mapped.stack, defect, places=EVERY_PLACE)
     assert np.array_equal(one.area[one.image == 1], expected.area)
-
-
-def test_excluded_samples_are_not_trained_on(data: Dataset) -> None:
-    plan = make_plan(replace(data, excluded={"5": "wrong reference"}), TINY, workers=1, progress=None)
-    assert "5" not in plan.folds
-    assert len(plan.folds) == 11
 
 
 def test_each_head_learns_from_the_samples_that_are_labelled_for_it(tmp_path: Path) -> None:
@@ -402,35 +346,3 @@ def test_region_scores_never_come_from_the_own_fold() -> None:
 
 def test_the_defaults_are_what_the_findings_say() -> None:
     assert (SamplingConfig().positives, SamplingConfig().negatives, SamplingConfig().rounds) == (900, 1400, 2)
-
-
-def test_pixels_leave_early_where_little_is_lost(data: Dataset, trained: Path, tmp_path: Path) -> None:
-    model = training.train(data, replace(TINY, early_exit_trees=5), out=tmp_path / "model")
-    left = model.heads[0].early_exit
-    assert left is not None and left.trees == 5
-    assert 0 < left.judged < 0.6
-    assert left.pixels_lost <= MOST_PIXELS_LOST and left.metric_lost <= MOST_METRIC_LOST
-    again = read_model(tmp_path / "model")
-    assert again.heads[0].early_exit == left and again.digest == model.digest
-    whole = read_model(trained)
-    assert whole.heads[0].early_exit is None
-    assert whole.heads[0].boosters[0].to_text() == again.heads[0].boosters[0].to_text()
-    judged = []
-    for sample in data.samples:
-        pair = datasets.read_pair(data, sample)
-        scene = prepare_pair(model.looks[0], pair)
-        first = first_stack(model.looks[0], scene)
-        early, all_of_it = (map_head(m.looks, m.heads[0], scene, None, first=first).probability for m in (again, whole))
-        np.testing.assert_array_equal(early[early > 0], all_of_it[early > 0])
-        judged.append((early > 0).mean())
-    assert np.mean(judged) == pytest.approx(left.judged, abs=0.15)
-
-
-def test_without_a_dirty_view_no_more_than_a_half_is_cut() -> None:
-    nothing = losses_of(np.zeros((0, 4, 3), np.int64), METRICS["macro-f1"])
-    assert nothing.highest() == 2 and not nothing.pixels.any()
-    counts = np.array([[[100, 110, 120], [100, 105, 120], [99, 100, 120], [80, 80, 120]]])
-    losses = losses_of(counts, METRICS["macro-f1"])
-    np.testing.assert_allclose(losses.pixels, [0, 0.01, 0.2])
-    assert losses.metric[0] < 0 < losses.metric[2]
-    assert losses.highest() == 1
