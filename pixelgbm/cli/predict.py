@@ -26,7 +26,7 @@ __all__ = ["command"]
 @click.option("--out", type=PATH, required=True, metavar="PRED", help="Folder of the predictions to write.")
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run into PRED stopped.")
-@click.option("--probabilities", is_flag=True, help="Also keep the probability maps (16 bit).")
+@click.option("--probabilities", is_flag=True, help="Also keep maps of calibrated probability (16 bit).")
 @min_size_options
 @click.option(
     "--without-references",
