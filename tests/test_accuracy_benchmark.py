@@ -364,13 +364,12 @@ def test_local_contrast_is_the_formula():
 
 
 def test_the_first_look_meets_the_rare_defects(tmp_path):
-    from peers import settings
-    from peers.task import Task
+    from peers.task import Task, drawn
 
     dataset = datasets.open_dataset(draw_job(tmp_path / "data", "textured-surfaces")).select({"train"})
     samples = sorted(dataset.samples, key=lambda s: not s.masks)[7:]  # three of thirteen have a defect
     items = pairs.items_of(dataset, samples, head="defect", work=tmp_path)
     rows, cols = images.image_size(items[0].sample.image)
-    looked = settings._drawn(Task(items, (), tmp_path), items, 6 * rows * cols + 1)
+    looked = drawn(Task(items, (), tmp_path), items, 6 * rows * cols + 1)
     assert len(looked) == 6
     assert sum(bool(item.sample.masks) for item in looked) == 3

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from peers import rule
 from peers.pairs import Item, View
-from peers.task import Task, read_setting, write_setting
-from pixelgbm.images import image_size
+from peers.task import Task, drawn, read_setting, write_setting
 
 __all__ = ["STEPS_PER_UNIT", "Setting", "keep_best", "predictor_of", "to_bytes"]
 
@@ -75,22 +74,13 @@ def _choose(
     images that the finalists meet; None: all.
     """
     items = [*task.train, *task.dev]
-    first = _values(task, _drawn(task, items, FIRST_LOOK), settings, maps, regions=False)
+    first = _values(task, drawn(task, items, FIRST_LOOK), settings, maps, regions=False)
     finalists = sorted(first, key=lambda setting: -first[setting][1])[:FINALISTS]
     wide = list(dict.fromkeys(s for finalist in finalists for s in refine(finalist)))
-    found = _values(task, items if most is None else _drawn(task, items, most), wide, maps, regions=True)
+    found = _values(task, items if most is None else drawn(task, items, most), wide, maps, regions=True)
     best = max(found, key=lambda setting: found[setting][1])
     chosen, smooth, value = found[best]
     return best, chosen, {"tuned_smooth": smooth, "tuned": value}
-
-
-def _drawn(task: Task, items: Sequence[Item], most: int) -> list[Item]:
-    """Drawn images of so many pixels, half of them with a mask where there are as many: few others tell much."""
-    order = task.rng(2).permutation(len(items)).tolist()
-    rows, cols = image_size(items[order[0]].sample.image)
-    count = max(2, most // (rows * cols))
-    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: count // 2]
-    return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:count])]
 
 
 def _values(

@@ -13,9 +13,10 @@ import numpy as np
 from peers.pairs import Item
 from pixelgbm import files
 from pixelgbm.groups import fold_table
+from pixelgbm.images import image_size
 from pixelgbm.metrics import METRICS, Metric
 
-__all__ = ["Task", "inner_folds", "read_setting", "write_setting"]
+__all__ = ["Task", "drawn", "inner_folds", "read_setting", "write_setting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ def inner_folds(items: Sequence[Item], *, folds: int, seed: int) -> list[list[It
     groups = {item.id: item.group for item in items}
     table = fold_table(list(groups), groups, folds=min(folds, len(set(groups.values()))), seed=seed)
     return [[item for item in items if table[item.id] == fold] for fold in range(max(table.values()) + 1)]
+
+
+def drawn(task: Task, items: Sequence[Item], most: int) -> list[Item]:
+    """Drawn images of so many pixels, half of them with a mask where there are as many: few others tell much."""
+    order = task.rng(2).permutation(len(items)).tolist()
+    rows, cols = image_size(items[order[0]].sample.image)
+    count = max(2, most // (rows * cols))
+    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: count // 2]
+    return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:count])]
 
 
 def write_setting(task: Task, setting: dict[str, Any]) -> None:
