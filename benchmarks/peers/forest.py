@@ -27,16 +27,17 @@ __all__ = ["features_of", "fit", "predictor"]
 Rows = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 POSITIVES, NEGATIVES = 200, 400
-"""Pixels of an image; a third of the negatives lies near its defects."""
+"""Pixels of an image, fewer where ROWS is reached; a third of the negatives lies near its defects."""
+ROWS = 200_000
 NEAR = 12
-MOST = 12_000_000
+MOST = 6_000_000
 """Pixels of train images whose maps tune the rule where there is no dev: it takes ten seconds to map a megapixel."""
 SMOOTHING = (0.0, 1.0, 2.0)
 """Blurs of the map to choose from, px."""
 
 
 def fit(task: Task, *, paired: bool) -> None:
-    """Grow a forest on the train images; tune its rule on dev, or on inner folds where there is no dev."""
+    """Grow a forest on the train images; tune its rule on dev, or on a quarter of train where there is no dev."""
     started = time.process_time()
     rows = _rows(task, paired)
     forest = _grow(task, rows.values())
@@ -87,9 +88,10 @@ def _luminance(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def _rows(task: Task, paired: bool) -> dict[str, Rows]:
     """By image of the train set: what the forest reads at the pixels drawn from it, and which of them are defect."""
     found = {}
+    share = min(1.0, ROWS / (len(task.train) * (POSITIVES + NEGATIVES)))
     for number, item in enumerate(task.train):
         truth = item.truth()
-        pixels = _drawn(task.rng(4, number), truth, item.ignore())
+        pixels = _drawn(task.rng(4, number), truth, item.ignore(), share)
         columns = features_of(item.view(), paired=paired).reshape(truth.size, -1)
         found[item.id] = columns[pixels], truth.ravel()[pixels]
     return found
@@ -103,12 +105,15 @@ def _grow(task: Task, rows: Iterable[Rows]) -> Any:
     return forest.fit(np.concatenate(columns), np.concatenate(labels)).set_params(n_jobs=1)
 
 
-def _drawn(rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _drawn(
+    rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_], share: float
+) -> NDArray[np.intp]:
     """Flat indices of the pixels to learn from, every image about as many, however large its defects."""
     away = cv2.distanceTransform((~truth).astype(np.uint8), cv2.DIST_L2, 5) if truth.any() else np.full(truth.shape, 99)
     near = ~truth & ~ignore & (away <= NEAR)
     parts = []
-    for where, most in ((truth & ~ignore, POSITIVES), (near, NEGATIVES // 3), (~truth & ~ignore, NEGATIVES)):
+    positives, negatives = (max(1, round(share * count)) for count in (POSITIVES, NEGATIVES))
+    for where, most in ((truth & ~ignore, positives), (near, negatives // 3), (~truth & ~ignore, negatives)):
         most -= len(parts[1]) if len(parts) == 2 else 0
         pixels = np.flatnonzero(where)
         parts.append(rng.choice(pixels, min(most, len(pixels)), replace=False))
@@ -121,12 +126,10 @@ def _maps(forest: Any, items: Sequence[Item], paired: bool) -> Iterator[tuple[It
 
 
 def _inner_maps(task: Task, rows: dict[str, Rows], paired: bool) -> Iterator[tuple[Item, NDArray[np.float32]]]:
-    """Maps of train images, of MOST pixels in all, each by a forest that has not seen its group."""
-    mapped = {item.id for item in drawn(task, task.train, MOST)}
-    parts = inner_folds(task.train, folds=4, seed=task.seed)
-    for held_out in parts:
-        forest = _grow(task, [rows[item.id] for part in parts if part is not held_out for item in part])
-        yield from _maps(forest, [item for item in held_out if item.id in mapped], paired)
+    """Maps of train images, of MOST pixels in all, in a quarter of the groups that this forest has not seen."""
+    held_out, *rest = inner_folds(task.train, folds=4, seed=task.seed)
+    forest = _grow(task, [rows[item.id] for part in rest for item in part])
+    yield from _maps(forest, drawn(task, held_out, MOST), paired)
 
 
 def _probability(forest: Any, view: View, paired: bool) -> NDArray[np.float32]:
