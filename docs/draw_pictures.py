@@ -35,7 +35,7 @@ SHOWN: Mapping[str, Sequence[str]] = {
     "gabor": ("image-2-0", "image-2-90", "image-4-45", "ratio-2-max", "ratio-4-mean"),
     "colour": ("red-green-4", "blue-light-4", "ratio-red", "ratio-red-green-4", "ratio-blue-light-4"),
     "broad": ("band-16-32", "standard-4-32", "curvature-6-low", "gradient-6", "red-green-8-32"),
-    "rarity": ("1-1.5", "2-0", "2-3", "4-6", "2-8"),
+    "rarity": ("1-1.5", "2-3", "4-6", "2-8", "palette-4"),
     "whitened": ("spot-2", "spot-6", "line-10", "edge-4", "spot-6-red-green"),
     "context": ("prior", "blur-4", "peak-4", "share-10-1", "area-38"),
 }

@@ -144,6 +144,8 @@ LEAN: frozenset[str] = frozenset(
         "rarity.2-3",
         "rarity.4-6",
         "rarity.2-8",
+        "rarity.palette-4",
+        "rarity.palette-10",
         "whitened.spot-2",
         "whitened.spot-3.5",
         "whitened.spot-6",

@@ -15,16 +15,22 @@ from features.levels import thinned
 from features.planes import Planes, Recipe
 from features.smoothing import smooth
 
-__all__ = ["rarity_of"]
+__all__ = ["palette_of", "rarity_of"]
 
 Plane = NDArray[np.float32]
 
+OPPONENTS = (("log_red", "log_green"), ("log_blue", "log_matched_light"))
+PALETTE = (("log_red", "log_green"), ("log_blue", "log_light"))
 USUAL = 0.95
 """Share of the pixels, those nearest to the mean, that the second estimate of what is usual is made from."""
 FLOOR = 1e-4
 """Added to the variances, 1 each, so that filters that always say the same have an inverse."""
 SPREAD = 0.9
 """The quantile that is 1 in the end; the median is 0."""
+CELLS = 32
+"""Of a palette in each of two colours; they reach five deviations to both sides."""
+TREND = 40.0
+"""Sigma in px of what colours are compared with: light changes its own over an image."""
 
 
 def rarity_of(sigma: float, blur: float, *, colour: bool) -> tuple[str, Recipe]:
@@ -38,12 +44,49 @@ def rarity_of(sigma: float, blur: float, *, colour: bool) -> tuple[str, Recipe]:
     unblurred = f"rarity {sigma:g} {colour}"
 
     def make(planes: Planes) -> Plane:
-        plane = smooth(planes.of_whole(unblurred, lambda whole: _log_distance(whole, sigma, colour)), blur)
-        seen = thinned(plane)
-        middle, high = (np.float32(np.quantile(seen, q)) for q in (0.5, SPREAD))
-        return np.asarray((plane - middle) / (high - middle + np.float32(1e-3)), np.float32)
+        plane = planes.of_whole(unblurred, lambda whole: _log_distance(whole, sigma, colour))
+        return _standardised(smooth(plane, blur))
 
     return f"{unblurred} {blur:g}", make
+
+
+def palette_of(blur: float, trend: float) -> tuple[str, Recipe]:
+    """As `rarity_of`, of the colours alone, of a colour image.
+
+        l = G_blur -log h(red - green, blue - light)        (l - median l) / (quantile_.9 l - median l)
+
+    h: how often the image has such a pair of differences of logarithms, blurred by 1 px and less their G_trend, in a
+    table of CELLS x CELLS that is blurred by one cell. A surface of a few colours fills few cells; what stains them all
+    a little lies beside those. Blue is compared with light as it comes: softer light would add colours along all edges.
+    """
+    unblurred = f"palette {trend:g}"
+
+    def make(planes: Planes) -> Plane:
+        return _standardised(smooth(planes.of_whole(unblurred, lambda whole: _surprise(whole, trend)), blur))
+
+    return f"{unblurred} {blur:g}", make
+
+
+def _standardised(plane: Plane) -> Plane:
+    seen = thinned(plane)
+    middle, high = (np.float32(np.quantile(seen, q)) for q in (0.5, SPREAD))
+    return np.asarray((plane - middle) / (high - middle + np.float32(1e-3)), np.float32)
+
+
+def _surprise(planes: Planes, trend: float) -> Plane:
+    """-log of the share of pixels with a pixel's colour."""
+    cells = []
+    for one, two in PALETTE:
+        gap = smooth(planes[one] - planes[two], 1.0)
+        gap -= smooth(gap, trend)
+        reach = 5 * thinned(gap).std() + np.float32(1e-6)
+        cells.append(np.clip((gap / reach + 1) * np.float32((CELLS - 1) / 2), 0, CELLS - 1))
+    row, col = cells
+    index = np.rint(row).astype(np.int32) * CELLS + np.rint(col).astype(np.int32)
+    table = np.bincount(index.ravel(), minlength=CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float32)
+    table = cv2.GaussianBlur(table, (0, 0), 1.0, borderType=cv2.BORDER_CONSTANT) / np.float32(index.size)
+    share = cv2.remap(table, col, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(-np.log(share + np.float32(1e-6)), np.float32)
 
 
 def _bank(planes: Planes, sigma: float, colour: bool) -> NDArray[np.float32]:
@@ -61,7 +104,7 @@ def _bank(planes: Planes, sigma: float, colour: bool) -> NDArray[np.float32]:
     found = [fine - smooth(light, 5 * sigma), row, col, *second]
     found += [_log_energy(plane, 2 * sigma) for plane in (row, col, second[0] + second[1], second[2])]
     if colour:
-        for one, two in (("log_red", "log_green"), ("log_blue", "log_matched_light")):
+        for one, two in OPPONENTS:
             gap = _mirrored(planes[one] - planes[two], rim)
             found.append(smooth(gap, sigma) - smooth(gap, 5 * sigma))
     return np.stack([np.asarray(plane[rim:-rim, rim:-rim]) for plane in found])

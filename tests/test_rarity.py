@@ -5,7 +5,7 @@ import pytest
 
 from features import FeatureSpec, prepare, sample_columns
 from features.kernels.rarity import squared_lengths
-from features.rarity import rarity_of
+from features.rarity import palette_of, rarity_of
 
 ROWS, COLS = np.mgrid[0:160, 0:180].astype(np.float32)
 
@@ -46,6 +46,26 @@ def test_light_and_contrast_of_the_whole_image_play_no_part():
     assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.99
 
 
+def grains(seed: int) -> np.ndarray:
+    """Small plates of three colours, in noise: (rows, cols, 3)."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, (ROWS.shape[0] // 4, ROWS.shape[1] // 4))
+    tones = np.array([[180, 150, 120], [120, 120, 125], [90, 95, 110]], float)
+    return tones[np.kron(kinds, np.ones((4, 4), int))] + rng.normal(0, 1.5, (*ROWS.shape, 3))
+
+
+def test_a_weak_tint_over_a_surface_of_few_colours_is_rare():
+    image = grains(8)
+    patch = (slice(60, 90), slice(90, 120))
+    image[patch] *= (0.97, 0.94, 0.92)  # grains differ by a third and more
+    image *= np.linspace(0.7, 1.2, ROWS.shape[1])[None, :, None]  # light plays no part
+    scene = prepare(np.clip(image, 0, 255).astype(np.uint8), None)
+    found = scene.planes.of_whole(*palette_of(4.0, 40.0))
+    row, col = np.unravel_index(int(np.argmax(found)), found.shape)
+    assert 56 <= row < 94 and 86 <= col < 124
+    assert found[patch].mean() > 1.5
+
+
 @pytest.mark.parametrize("value", [0, 90, 255])
 def test_a_plain_image_has_no_rare_place(value):
     for image in (
@@ -54,8 +74,9 @@ def test_a_plain_image_has_no_rare_place(value):
         np.full((3, 2), 9, np.uint8),
     ):
         scene = prepare(image, None)
-        found = scene.planes.of_whole(*rarity_of(1.0, 1.5, colour=scene.colour))
-        assert np.isfinite(found).all() and np.abs(found).max() < 1e-3
+        templates = [rarity_of(1.0, 1.5, colour=scene.colour), *([palette_of(1.5, 40.0)] if scene.colour else [])]
+        for found in (scene.planes.of_whole(*template) for template in templates):
+            assert np.isfinite(found).all() and np.abs(found).max() < 1e-3
 
 
 def test_a_window_shows_what_the_whole_image_does():

@@ -16,7 +16,7 @@ from features.whitening import DIRECTIONS, Of, edge_of, line_of, spot_of
 __all__ = ["columns"]
 
 LIGHT: Of = ("log_light",)
-COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_matched_light")}
+COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_light")}
 SPOTS = (2.0, 3.5, 6.0, 10.0)
 LINES = (10.0, 20.0)
 EDGES = (4.0, 7.0)
