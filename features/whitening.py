@@ -139,7 +139,7 @@ def _periodic(plane: Plane) -> Spectrum:
         border[0] += gap
         border[-1] -= gap
     rows, cols = _frequencies(plane.shape)
-    bend = 2 * np.cos(rows) + 2 * np.cos(cols) - 4
+    bend = -4 * (np.square(np.sin(rows / 2)) + np.square(np.sin(cols / 2)))
     bend[0, 0] = 1
     smooth_part = _forward(steps) / bend
     smooth_part[0, 0] = 0

@@ -141,3 +141,14 @@ def test_blue_may_be_left_out():
         spec = FeatureSpec(families=("whitened",), blue=blue)
         one, two = (sample_columns(image, None, spec, pixels) for image in (shot, other))
         assert np.array_equal(one, two) is same
+
+
+def test_the_periodic_part_has_no_step_where_it_meets_itself():
+    rng = np.random.default_rng(13)
+    plane = (0.1 * COLS - 0.05 * ROWS + rng.normal(0, 0.1, ROWS.shape)).astype(np.float32)
+    part = np.fft.irfft2(w._periodic(plane), plane.shape)
+    for axis in (0, 1):
+        before, after = (np.diff(np.take(p, [-1, 0], axis), axis=axis).mean() for p in (plane, part))
+        assert abs(after) < 0.02 * abs(before)
+    inner = np.abs(np.diff(plane - part, 2, axis=1))  # what was taken away is smooth inside
+    assert inner[8:-8, 8:-8].max() < 0.02
