@@ -27,8 +27,9 @@ __all__ = ["features_of", "fit", "predictor"]
 Rows = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 POSITIVES, NEGATIVES = 200, 400
-"""Pixels of an image, fewer where ROWS is reached; a third of the negatives lies near its defects."""
+"""Pixels of an image; a third of the negatives lies near its defects."""
 ROWS = 200_000
+"""Pixels in all: of many images fewer of each, of the defects at most half of these."""
 NEAR = 12
 MOST = 6_000_000
 """Pixels of train images whose maps tune the rule where there is no dev: it takes ten seconds to map a megapixel."""
@@ -88,10 +89,12 @@ def _luminance(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def _rows(task: Task, paired: bool) -> dict[str, Rows]:
     """By image of the train set: what the forest reads at the pixels drawn from it, and which of them are defect."""
     found = {}
-    share = min(1.0, ROWS / (len(task.train) * (POSITIVES + NEGATIVES)))
+    masked = sum(bool(item.sample.masks.get(item.head)) for item in task.train)
+    positives = min(POSITIVES * masked, ROWS // 2)
+    counts = positives / max(masked, 1), min(NEGATIVES, (ROWS - positives) / len(task.train))
     for number, item in enumerate(task.train):
         truth = item.truth()
-        pixels = _drawn(task.rng(4, number), truth, item.ignore(), share)
+        pixels = _drawn(task.rng(4, number), truth, item.ignore(), counts)
         columns = features_of(item.view(), paired=paired).reshape(truth.size, -1)
         found[item.id] = columns[pixels], truth.ravel()[pixels]
     return found
@@ -106,13 +109,13 @@ def _grow(task: Task, rows: Iterable[Rows]) -> Any:
 
 
 def _drawn(
-    rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_], share: float
+    rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_], counts: tuple[float, float]
 ) -> NDArray[np.intp]:
     """Flat indices of the pixels to learn from, every image about as many, however large its defects."""
     away = cv2.distanceTransform((~truth).astype(np.uint8), cv2.DIST_L2, 5) if truth.any() else np.full(truth.shape, 99)
     near = ~truth & ~ignore & (away <= NEAR)
     parts = []
-    positives, negatives = (max(1, round(share * count)) for count in (POSITIVES, NEGATIVES))
+    positives, negatives = (max(1, round(count)) for count in counts)
     for where, most in ((truth & ~ignore, positives), (near, negatives // 3), (~truth & ~ignore, negatives)):
         most -= len(parts[1]) if len(parts) == 2 else 0
         pixels = np.flatnonzero(where)
