@@ -149,6 +149,7 @@ def run_ours(options: argparse.Namespace) -> dict[str, Any]:
         own.run(f"score-{metric}", "score", answered, data, "--split", "test", "--truth", data / "truth", *said)
     rows, cols = image_size(tests[0].image)
     cost: dict[str, Any] = {
+        "config": options.config.name if options.config else "default",
         "image": f"{rows}x{cols}",
         "training_s": round(train["seconds"]),
         "tuning_s": round(tune["seconds"]),
@@ -221,7 +222,7 @@ def _page(rows: list[dict[str, Any]]) -> list[str]:
         width = "-" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
         cells = ["-" if row[name] is None else f"{row[name]:.4f}" for name in figures]
         lines.append(_line([row["job"], row["measure"], *cells, width]))
-    costs = {"image": "image", "test_images": "images", "training_s": "training, s", "tuning_s": "tuning, s"}
+    costs = {"config": "configuration", "image": "image", "test_images": "images", "training_s": "training, s", "tuning_s": "tuning, s"}
     costs |= {f"images_a_second_{n}": f"images a second, {n} worker{'s' * (n > 1)}" for n in (1, 2)}
     costs |= {"predict_peak_mib": "peak of predict, MiB"}
     lines += ["", _line(["job", *costs.values()]), _line(["---"] * (len(costs) + 1))]
