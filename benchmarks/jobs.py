@@ -222,7 +222,13 @@ def _page(rows: list[dict[str, Any]]) -> list[str]:
         width = "-" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
         cells = ["-" if row[name] is None else f"{row[name]:.4f}" for name in figures]
         lines.append(_line([row["job"], row["measure"], *cells, width]))
-    costs = {"config": "configuration", "image": "image", "test_images": "images", "training_s": "training, s", "tuning_s": "tuning, s"}
+    costs = {
+        "config": "configuration",
+        "image": "image",
+        "test_images": "images",
+        "training_s": "training, s",
+        "tuning_s": "tuning, s",
+    }
     costs |= {f"images_a_second_{n}": f"images a second, {n} worker{'s' * (n > 1)}" for n in (1, 2)}
     costs |= {"predict_peak_mib": "peak of predict, MiB"}
     lines += ["", _line(["job", *costs.values()]), _line(["---"] * (len(costs) + 1))]

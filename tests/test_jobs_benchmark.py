@@ -72,7 +72,7 @@ def test_a_step_is_run_once_and_says_what_it_took(tmp_path):
 
 
 def test_rows_replace_those_of_the_same_job_and_no_others(tmp_path):
-    cost = {"image": "9x9", "test_images": 4, "training_s": 1, "tuning_s": 2, "predict_peak_mib": 90}
+    cost = {"config": "a.toml", "image": "9x9", "test_images": 4, "training_s": 1, "tuning_s": 2, "predict_peak_mib": 90}
     cost |= {"images_a_second_1": 3.5, "images_a_second_2": None}
 
     def row(job, value):
@@ -86,6 +86,7 @@ def test_rows_replace_those_of_the_same_job_and_no_others(tmp_path):
     assert [(r["job"], r["pixelgbm"]) for r in kept] == [("steel", 0.75), ("text", 0.625)]
     page = (tmp_path / "jobs.md").read_text()
     assert "| steel | Dice | 0.7500 |" in page
+    assert "| steel | a.toml | 9x9 | 4 | 1 | 2 | 3.5 | None | 90 |" in page
     assert "0.5000" not in page
 
 
