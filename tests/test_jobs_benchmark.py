@@ -72,7 +72,8 @@ def test_a_step_is_run_once_and_says_what_it_took(tmp_path):
 
 
 def test_rows_replace_those_of_the_same_job_and_no_others(tmp_path):
-    cost = {"config": "a.toml", "image": "9x9", "test_images": 4, "training_s": 1, "tuning_s": 2, "predict_peak_mib": 90}
+    cost = {"config": "a.toml", "image": "9x9", "test_images": 4}
+    cost |= {"training_s": 1, "tuning_s": 2, "predict_peak_mib": 90}
     cost |= {"images_a_second_1": 3.5, "images_a_second_2": None}
 
     def row(job, value):
