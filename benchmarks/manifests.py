@@ -4,8 +4,8 @@ usage: python benchmarks/manifests.py DATA_ROOT OUT [SET ...]
 
 Each set is a folder of that name in DATA_ROOT: fgcd, bsdata, magnetic_tile, tunnel, neu_seg. OUT/SET
 gets a manifest.csv that points at the images where they lie, and what has to be derived: masks,
-halved frames (bsdata), a folder of the layout steel (neu_seg). Groups come from the set's own table, else from the file name, else every image is one. Sets that are
-not there are named and passed over.
+halved frames (bsdata), a folder of the layout steel (neu_seg). Groups come from the set's own table,
+else from the file name, else every image is one. Sets that are not there are named and passed over.
 """
 
 from __future__ import annotations
