@@ -52,7 +52,7 @@ class Planes(Mapping[str, Plane]):
     def window(self, rows: slice, cols: slice) -> Planes:
         """The same planes seen through a window, contiguous."""
         cut = Planes({}, {name: self._cut(name, rows, cols) for name in self})
-        cut._outer = lambda name, make: np.ascontiguousarray(self.of_whole(name, make)[rows, cols])
+        cut._outer = lambda name, make: np.ascontiguousarray(self.of_whole(name, make)[..., rows, cols])
         return cut
 
     def of_whole(self, name: str, make: Recipe) -> Plane:

@@ -20,7 +20,7 @@ from features.levels import median, thinned
 from features.planes import Planes, Recipe
 from features.smoothing import smooth
 
-__all__ = ["DIRECTIONS", "edge_of", "line_of", "spot_of"]
+__all__ = ["DIRECTIONS", "LENGTH", "edge_of", "line_of", "spot_of"]
 
 Plane = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
@@ -33,11 +33,19 @@ CLIP = 2.0
 """Deviations that a whitened pixel counts at most."""
 FLOOR = 1e-4
 """Of the mean power, added to all: frequencies that are nowhere are not raised to noise."""
-RIM = 32
-"""Px of a mirrored border: what leaves the image on one side and comes back on the other does so out there."""
-DIRECTIONS = 16
-LINE_WIDTH = 0.75
+RIM = 32.0
+"""A mirrored border: what leaves the image on one side and comes back on the other does so out there."""
+LENGTH = 10.0
+"""Sigma along a short line; a long one has twice as much."""
+LINE_WIDTH = 1.1
 """Sigma across a line."""
+DIRECTIONS = 32
+"""Of short lines; of long ones twice as many. Half way from one to the next, their ends lie LINE_WIDTH off. With 16 and a
+width of .75 scratches on drawn cast metal and stone were told from good surfaces with AUC .91 and .79, with these with
+1.00 and .96."""
+PIECES = ((-2, 0.35), (-1, 0.77), (0, 1.0), (1, 0.77), (2, 0.35))
+"""(place, weight): short lines, PITCH apart, whose sum is a long one: nearly a Gaussian of sigma 20."""
+PITCH = 12.5
 
 Of = tuple[str, ...]
 """The name of a plane of logarithms, or of two: their difference."""
@@ -52,17 +60,13 @@ def spot_of(of: Of, sigma: float, scale: float) -> tuple[str, Recipe]:
     return _recipe("spot", of, sigma, scale, lambda field: field.response(field.gaussian(sigma, sigma)))
 
 
-def line_of(of: Of, length: float, scale: float) -> tuple[str, Recipe]:
-    """As `spot_of`; the Gaussian has sigma `length` along and LINE_WIDTH across. The strongest of all directions."""
+def line_of(of: Of, scale: float, *, long: bool) -> tuple[str, Recipe]:
+    """As `spot_of`; the Gaussian has sigma LENGTH, or twice that, along and LINE_WIDTH across.
 
-    def make(field: _Field) -> Plane:
-        best = np.zeros(field.shape, np.float32)
-        for turn in range(DIRECTIONS):
-            found = field.response(field.gaussian(length, LINE_WIDTH, math.pi * turn / DIRECTIONS))
-            np.copyto(best, found, where=np.abs(found) > np.abs(best))
-        return best
-
-    return _recipe("line", of, length, scale, make)
+    The strongest of all directions.
+    """
+    name, both = _recipe("line", of, LENGTH, scale, _lines)
+    return f"{name} {'long' if long else 'short'}", lambda planes: planes.of_whole(name, both)[int(long)]
 
 
 def edge_of(of: Of, sigma: float, scale: float) -> tuple[str, Recipe]:
@@ -79,25 +83,53 @@ def edge_of(of: Of, sigma: float, scale: float) -> tuple[str, Recipe]:
 class _Field:
     """The whitened, clipped image, weighted once more for matched filters, in frequency.
 
-    rows, cols: radians a px, to be broadcast. shape: of the image, which lies RIM px inside.
+    rows, cols: radians a px, to be broadcast. shape: of the image, which lies `rim` px inside. scale: px, the unit.
     """
 
     def __init__(self, spectrum: Spectrum, shape: tuple[int, int], scale: float) -> None:
-        self.shape, self._spectrum, self._scale = shape, spectrum, np.float32(scale)
-        self.rows, self.cols = _frequencies(_extent(shape))
+        self.shape, self.scale, self._spectrum = shape, scale, spectrum
+        self.rim, self._extent = _extent(shape, scale)
+        self.rows, self.cols = _frequencies(self._extent)
 
     def gaussian(self, along: float, across: float, angle: float = 0.0) -> Plane:
         """The spectrum of a Gaussian of two sigmas; angle: radians from the columns towards the rows."""
         c, s = np.float32(math.cos(angle)), np.float32(math.sin(angle))
         u, v = (c * self.cols + s * self.rows), (c * self.rows - s * self.cols)
-        a, b = (np.float32(sigma) * self._scale for sigma in (along, across))
+        a, b = (np.float32(sigma * self.scale) for sigma in (along, across))
         return np.asarray(np.exp(np.float32(-0.5) * (np.square(a * u) + np.square(b * v))), np.float32)
 
     def response(self, template: NDArray[np.inexact]) -> Plane:
         """The matched filter in deviations of itself."""
-        found = _inverse(self._spectrum * template, _extent(self.shape))
-        found = found[RIM : RIM + self.shape[0], RIM : RIM + self.shape[1]]
-        return found / _deviation(found)
+        return _standardised(self.shown(self.filtered(template)))
+
+    def filtered(self, template: NDArray[np.inexact]) -> Plane:
+        """The matched filter over image and border."""
+        return _inverse(self._spectrum * template, self._extent)
+
+    def shown(self, plane: Plane, row: int = 0, col: int = 0) -> Plane:
+        """What the image shows of a plane over image and border, or what lies (row, col) off it, at most `rim`."""
+        rows, cols = (slice(self.rim + off, self.rim + off + n) for off, n in zip((row, col), self.shape, strict=True))
+        return plane[rows, cols]
+
+
+def _lines(field: _Field) -> Plane:
+    """(2, rows, cols): short lines, and long ones as sums of short ones, strung along directions between theirs."""
+    best = np.zeros((2, *field.shape), np.float32)
+    for turn in range(DIRECTIONS):
+        angle = math.pi * turn / DIRECTIONS
+        short = field.filtered(field.gaussian(LENGTH, LINE_WIDTH, angle))
+        _keep_stronger(best[0], _standardised(field.shown(short)))
+        for along in (angle - math.pi / 4 / DIRECTIONS, angle + math.pi / 4 / DIRECTIONS):
+            step = field.scale * PITCH * np.array([math.sin(along), math.cos(along)])
+            long = np.zeros(field.shape, np.float32)
+            for place, weight in PIECES:
+                long += np.float32(weight) * field.shown(short, *np.rint(place * step).astype(int).tolist())
+            _keep_stronger(best[1], _standardised(long))
+    return best
+
+
+def _keep_stronger(best: Plane, found: Plane) -> None:
+    np.copyto(best, found, where=np.abs(found) > np.abs(best))
 
 
 def _recipe(kind: str, of: Of, size: float, scale: float, make: Callable[[_Field], Plane]) -> tuple[str, Recipe]:
@@ -115,9 +147,9 @@ def _whitened(planes: Planes, of: Of, scale: float) -> Spectrum:
     """The spectrum W FT(clip(FT^-1(W F))), W = S^-1/2; S: the power spectrum within LAG (Blackman and Tukey 1958)."""
     plane = planes[of[0]] - planes[of[1]] if len(of) > 1 else planes[of[0]]
     plane = plane - smooth(plane, scale * TREND)
-    rows, cols = extent = _extent(plane.shape)
-    below, right = rows - plane.shape[0] - RIM, cols - plane.shape[1] - RIM
-    spectrum = _periodic(np.asarray(cv2.copyMakeBorder(plane, RIM, below, RIM, right, cv2.BORDER_REFLECT_101)))
+    rim, extent = _extent(plane.shape, scale)
+    below, right = (whole - n - rim for whole, n in zip(extent, plane.shape, strict=True))
+    spectrum = _periodic(np.asarray(cv2.copyMakeBorder(plane, rim, below, rim, right, cv2.BORDER_REFLECT_101)))
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     lags = (np.minimum(np.arange(n), n - np.arange(n)) / (scale * LAG) for n in extent)
     by_row, by_col = (np.exp(-0.5 * np.square(lag)).astype(np.float32) for lag in lags)
@@ -146,10 +178,11 @@ def _periodic(plane: Plane) -> Spectrum:
     return np.asarray(_forward(plane) - smooth_part, np.complex64)
 
 
-def _extent(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns with a border of RIM px or a little more, such that transforms are fast."""
-    rows, cols = (cv2.getOptimalDFTSize(n + 2 * RIM) for n in shape)
-    return rows, cols
+def _extent(shape: tuple[int, ...], scale: float) -> tuple[int, tuple[int, int]]:
+    """The border, px, and rows and columns with it, or a little more, such that transforms are fast."""
+    rim = math.ceil(RIM * max(scale, 1.0))
+    rows, cols = (cv2.getOptimalDFTSize(n + 2 * rim) for n in shape)
+    return rim, (rows, cols)
 
 
 def _frequencies(extent: tuple[int, ...]) -> tuple[Plane, Plane]:
@@ -168,6 +201,10 @@ def _inverse(spectrum: NDArray[np.inexact], extent: tuple[int, int]) -> Plane:
     from scipy import fft
 
     return np.asarray(fft.irfft2(spectrum, extent), np.float32)
+
+
+def _standardised(plane: Plane) -> Plane:
+    return plane / _deviation(plane)
 
 
 def _deviation(plane: Plane) -> np.float32:

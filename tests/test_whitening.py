@@ -43,16 +43,44 @@ def test_a_faint_spot_on_strong_threads_is_the_strongest_place_with_its_sign(sig
     assert sign * plane[row, col] > 4.5
 
 
-@pytest.mark.parametrize("degrees", [0, 35, 90, 170])
-def test_a_line_in_any_direction_is_told_from_grains_with_sharp_borders(degrees):
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("degrees", [0, 35, 90, 170, 2.8, 47.8])
+def test_a_line_in_any_direction_is_told_from_grains_with_sharp_borders(degrees, long):
     angle = np.radians(degrees)
     along = np.cos(angle) * (COLS - 100) + np.sin(angle) * (ROWS - 80)
     across = np.cos(angle) * (ROWS - 80) - np.sin(angle) * (COLS - 100)
     image = grains(2) - 32 * np.exp(-(across**2) / 2) * (np.abs(along) < 35)
-    plane = found(image, line_of(LIGHT, 10.0, 1.0))
+    plane = found(image, line_of(LIGHT, 1.0, long=long))
     at = strongest(plane)
     assert plane[at] < 0
     assert abs(across[at]) <= 2 and abs(along[at]) <= 40
+
+
+@pytest.mark.parametrize("degrees", [10.0, 11.3, 12.7, 57.0])
+def test_between_two_directions_a_long_line_shows_nearly_as_clearly(degrees):
+    angle = np.radians(degrees)
+    along = np.cos(angle) * (COLS - 100) + np.sin(angle) * (ROWS - 80)
+    across = np.cos(angle) * (ROWS - 80) - np.sin(angle) * (COLS - 100)
+    noise = 120 + np.random.default_rng(21).normal(0, 8, ROWS.shape)
+    image = noise + 8 * np.exp(-(across**2) / 2) * (np.abs(along) < 45)
+    short, long = (found(image, line_of(LIGHT, 1.0, long=long)).max() for long in (False, True))
+    assert long > 1.15 * short > 8
+
+
+def test_long_lines_are_nearly_those_of_one_gaussian():
+    """The slow way: a Gaussian of twice the length in each of the directions."""
+    planes = prepare(np.clip(woven(22), 0, 255).astype(np.uint8), None).planes
+    field = w._Field(w._whitened(planes, LIGHT, 1.0), ROWS.shape, 1.0)
+    slow = np.zeros(ROWS.shape, np.float32)
+    for turn in range(2 * w.DIRECTIONS):
+        angle = np.pi * (turn + 0.5) / 2 / w.DIRECTIONS
+        w._keep_stronger(slow, field.response(field.gaussian(2 * w.LENGTH, w.LINE_WIDTH, angle)))
+    strung = planes.of_whole(*line_of(LIGHT, 1.0, long=True))
+    # Where a dark and a light line are equally strong, either may win: their strength is compared.
+    assert np.corrcoef(np.abs(strung).ravel(), np.abs(slow).ravel())[0, 1] > 0.9
+    sure = np.abs(slow) > 3.5
+    assert (np.sign(strung) == np.sign(slow))[sure].mean() > 0.97
+    assert np.abs(np.abs(strung) / np.abs(slow) - 1)[sure].max() < 0.35
 
 
 def test_clipping_tells_a_faint_line_from_rare_black_specks(monkeypatch):
@@ -62,7 +90,7 @@ def test_clipping_tells_a_faint_line_from_rare_black_specks(monkeypatch):
     image[(np.abs(ROWS - 90) < 1) & (np.abs(COLS - 100) < 30)] -= 12
 
     def margin() -> float:
-        plane = np.abs(found(image, line_of(LIGHT, 10.0, 1.0)))
+        plane = np.abs(found(image, line_of(LIGHT, 1.0, long=False)))
         return float(plane[90, 80:120].min() / plane[np.abs(ROWS - 90) > 12].max())
 
     clipped = margin()
@@ -83,7 +111,15 @@ def test_the_texture_alone_stands_out_nowhere():
         assert np.abs(found(woven(seed), spot_of(LIGHT, 3.5, 1.0))).max() < 6
 
 
-@pytest.mark.parametrize("template", [spot_of(LIGHT, 2.0, 1.0), line_of(LIGHT, 10.0, 1.0), edge_of(LIGHT, 4.0, 1.0)])
+@pytest.mark.parametrize(
+    "template",
+    [
+        spot_of(LIGHT, 2.0, 1.0),
+        line_of(LIGHT, 1.0, long=False),
+        line_of(LIGHT, 1.8, long=True),
+        edge_of(LIGHT, 4.0, 1.0),
+    ],
+)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 2), (40, 50)])
 def test_plain_and_tiny_images_have_finite_planes(template, shape):
     for value in (0, 90, 255):
@@ -121,9 +157,10 @@ def test_a_window_and_a_tile_show_what_the_whole_image_does():
     colour = np.stack([grey, np.roll(grey, 2, 0), np.roll(grey, 3, 1)], axis=-1)
     spec = FeatureSpec(families=("whitened",))
     for shot in (grey, colour):
-        whole = prepare(shot, None).planes.of_whole(*edge_of(LIGHT, 4.0, 1.0))
-        part = prepare(shot, None).crop(30, 20, 90, 100).planes.of_whole(*edge_of(LIGHT, 4.0, 1.0))
-        assert part.tobytes() == np.ascontiguousarray(whole[30:90, 20:100]).tobytes()
+        for template in (edge_of(LIGHT, 4.0, 1.0), line_of(LIGHT, 1.0, long=False), line_of(LIGHT, 1.0, long=True)):
+            whole = prepare(shot, None).planes.of_whole(*template)
+            part = prepare(shot, None).crop(30, 20, 90, 100).planes.of_whole(*template)
+            assert part.tobytes() == np.ascontiguousarray(whole[30:90, 20:100]).tobytes()
     pixels = np.argwhere(np.ones(grey.shape, bool))[::31]
     quantizer = fit_quantizer(sample_columns(colour, None, spec, pixels), spec)
     tile = (16, 32, 112, 160)

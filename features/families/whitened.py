@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from features.column import Column
 from features.planes import Recipe
 from features.scene import Canvas
-from features.whitening import DIRECTIONS, Of, edge_of, line_of, spot_of
+from features.whitening import DIRECTIONS, LENGTH, Of, edge_of, line_of, spot_of
 
 __all__ = ["columns"]
 
 LIGHT: Of = ("log_light",)
 COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_light")}
 SPOTS = (2.0, 3.5, 6.0, 10.0)
-LINES = (10.0, 20.0)
 EDGES = (4.0, 7.0)
 COLOURED_SPOTS = (6.0, 10.0)
 COLOURED_EDGES = (7.0,)
@@ -36,8 +35,10 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
 
     for s in SPOTS:
         add(f"spot-{s:g}", f"G_{s:g} w / mad; w: log T whitened and clipped", True, spot_of, LIGHT, s)
-    for s in LINES:
-        add(f"line-{s:g}", f"strongest of {DIRECTIONS} directions of line_{s:g} w / mad", True, line_of, LIGHT, s)
+    for times in (1, 2):
+        formula = f"strongest of {times * DIRECTIONS} directions of line_{times * LENGTH:g} w / mad"
+        make = partial(_line, long=times == 2, scale=scale)
+        made.append(Column(f"whitened.line-{times * LENGTH:g}", formula, True, 0, make))
     for s in EDGES:
         add(f"edge-{s:g}", f"|grad G_{s:g} w| / mad", False, edge_of, LIGHT, s)
     for colour, of in COLOURS.items():
@@ -54,3 +55,7 @@ def _plane(
     canvas: Canvas, *, template: Callable[..., tuple[str, Recipe]], of: Of, size: float, scale: float
 ) -> NDArray[np.float32]:
     return canvas.scene.planes.of_whole(*template(of, size, scale))
+
+
+def _line(canvas: Canvas, *, long: bool, scale: float) -> NDArray[np.float32]:
+    return canvas.scene.planes.of_whole(*line_of(LIGHT, scale, long=long))
