@@ -58,9 +58,9 @@ def augment(
     """Write a folder of the layout `manifest`: the labelled train images of `dataset`, referred to, and new ones.
 
     A new image is a clean train image with one defect laid on: cut out of another train image, or, for the share
-    `procedural`, drawn (a scratch, specks or a stain). No image of another split is read. Its mask is exactly what was
-    laid on; outside the mask, pixels change less than `RIM` away. Every row has a group: `planning` says how a new
-    image stays in one fold with both that it was made of. sources.csv says what those were. The bytes depend on the
+    `procedural`, drawn (a scratch, specks, a stain or a dent). No image of another split is read. Its mask is exactly
+    what was laid on; outside the mask, pixels change less than `RIM` away. Every row has a group: `planning` says how a
+    new image stays in one fold with both that it was made of. sources.csv says what those were. The bytes depend on the
     data, `count`, `procedural` and `seed`; images are read, changed and written one by one.
 
     count: new images. procedural: 0..1; None: 0.2 for data of one head, else 0: which of several heads a drawn scratch

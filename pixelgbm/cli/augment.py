@@ -23,7 +23,8 @@ __all__ = ["command"]
     "--procedural",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="Share of drawn scratches, specks and stains; the rest is cut out of DATA.  [default: 0.2; several heads: 0]",
+    help="Share of drawn scratches, specks, stains and dents; the rest is cut out of DATA.  [default: 0.2; several "
+    "heads: 0]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @data_options
