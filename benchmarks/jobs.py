@@ -28,7 +28,7 @@ from peers import PEERS
 from pixelgbm import datasets, files
 from pixelgbm.errors import PixelgbmError
 from pixelgbm.images import image_size
-from pixelgbm.synth import SYNTH_VERSION
+from pixelgbm.synth import SYNTH_VERSION, TASKS
 
 HERE = Path(__file__).parent
 OURS = "pixelgbm"
@@ -38,16 +38,22 @@ YARDSTICKS = ("contrast", "forest", "u-net")
 @dataclass(frozen=True)
 class Job:
     """metric: what it is tuned for. measures: title -> (metric of the score, keys of a row of accuracy.py); * is every
-    head. dev: whether the rule is tuned on that split, too.
+    head. dev: whether the rule is tuned on that split, too. clean_share: of the images where the model will be used, as
+    a user knows it of his line; None: as in training.
     """
 
     metric: str
     measures: dict[str, tuple[str, tuple[str, ...]]]
     dev: bool = False
+    clean_share: float | None = None
 
 
 JOBS = {
-    "texture": Job("verdict-f1", {"macro-F1 of verdicts": ("verdict-f1", ("overall", "score_mean"))}),
+    "texture": Job(
+        "verdict-f1",
+        {"macro-F1 of verdicts": ("verdict-f1", ("overall", "score_mean"))},
+        clean_share=TASKS["texture"].clean_share,
+    ),
     "straws": Job(
         "macro-f1",
         {
@@ -132,7 +138,8 @@ def run_ours(options: argparse.Namespace) -> dict[str, Any]:
         own.run("augment", "augment", data, "--out", learnt, "--images", options.augment, *share, *workers)
     config = _option("config", options.config)
     train = own.run("train", "train", learnt, "--out", model, "--metric", job.metric, *config, *workers)
-    tune = own.run("tune", "tune", model, data, *(("--also", "dev") if job.dev else ()), *workers)
+    tuned = (*(("--also", "dev") if job.dev else ()), *_option("clean-share", job.clean_share))
+    tune = own.run("tune", "tune", model, data, *tuned, *workers)
     tests = datasets.open_dataset(data).select({"test"}).samples
     own.run("warm-up", "warm-up", model)
     _, start = (own.run(f"inspect-{n}", "inspect", model, tests[0].image, codes=(0, 1)) for n in (1, 2))

@@ -15,7 +15,7 @@ from pixelgbm.errors import ConfigError
 from pixelgbm.mapstore import Tables
 from pixelgbm.regions import GRID, LOW_GRID
 from pixelgbm.tuning import Outcome, tune
-from pixelgbm.tuning.objective import judge, split_points
+from pixelgbm.tuning.objective import judge, split_points, weights_of
 from tests.small_tables import F1, VERDICT, drawn, drawn_tables, keep_images, measure_map
 
 
@@ -106,6 +106,35 @@ def test_a_rule_tuned_for_verdicts_holds_on_others_however_few_are_bad(
     best = max(judge(point, others, replace(plain, region_cut=float(cut)), VERDICT).score for cut in cuts)
     assert found.score > best - 0.03
     assert found.false_alarms < most_alarms
+
+
+def test_a_rule_for_another_share_of_clean_images_is_right_there() -> None:
+    """Tuned on one bad image in 21 and told that every second one will be, it is the better rule where that is so."""
+    tables, others = drawn_scores(1200, 60, seed=1), drawn_scores(900, 900, seed=2)
+    found = {}
+    for share in (None, 0.5):
+        rule = tune(tables, VERDICT, clean_share=share, trials=90).rule
+        point = split_points(keep_points(others, {rule.low}))[rule.low, rule.operation]
+        found[share] = judge(point, others, rule, VERDICT)
+    assert found[0.5].score > found[None].score + 0.02
+    assert found[0.5].false_alarms > found[None].false_alarms
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
+def test_weights_give_the_clean_images_their_share(share: float) -> None:
+    dirty = np.arange(40) % 8 == 0
+    weights = weights_of(dirty, share)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[~dirty].sum() / weights.sum() == pytest.approx(share)
+    assert (weights_of(dirty, None) == 1).all()
+    for alike in (dirty & False, dirty | True, dirty[:0]):
+        assert (weights_of(alike, share) == 1).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match=r"clean_share = .*; allowed is what lies between 0 and 1"):
+        tune(drawn_tables(), F1, clean_share=share, trials=1)
 
 
 def keep_points(tables: Tables, lows: set[int]) -> Tables:

@@ -345,6 +345,7 @@ def test_other_data_and_other_models_are_refused(copied: Path, data: Dataset, tm
     [
         (["--budget-ms", "5"], "--budget-ms belongs to the search of settings: add --full"),
         (["--full", "--also", "test"], "split 'test': a test split is never tuned on"),
+        (["--full", "--clean-share", "0.5"], "--clean-share belongs to the choice of the rule: leave out --full"),
         (["--full", "--budget-ms", "0.001", "--images", "12"], "no setting costs at most 0.001 ms a pair"),
     ],
 )

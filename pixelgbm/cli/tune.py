@@ -32,6 +32,12 @@ __all__ = ["command"]
     help="Rules to try; with --full, settings.",
 )
 @click.option(
+    "--clean-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Of clean images where the model will be used.  [default: as labelled]",
+)
+@click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after seconds."
 )
 @click.option("--storage", metavar="URL", help="Where trials are kept.  [default: in MODEL.maps]")
@@ -59,6 +65,7 @@ def command(
     data: Path,
     also: tuple[str, ...],
     trials: int | None,
+    clean_share: float | None,
     timeout_s: float | None,
     storage: str | None,
     full: bool,
@@ -87,6 +94,8 @@ def command(
     tuning.refuse_test_split(also)
     kept: dict[str, Any] = {"metric": metric, "timeout_s": timeout_s, "storage": storage, "seed": seed}
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=also)
+    if full and clean_share is not None:
+        raise ConfigError("--clean-share belongs to the choice of the rule: leave out --full")
     if full:
         dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions)
         chosen = {"budget_ms": budget_ms, "trials": trials or settings.TRIALS, "images": images or settings.IMAGES}
@@ -100,7 +109,8 @@ def command(
         if also:
             say_excluded(console, dataset)
             tables = _tables(model, dataset, workers=workers, progress=progress)
-        results = tuning.tune_model(model, also=tables, trials=trials or tuning.TRIALS, progress=progress, **kept)
+        kept |= {"clean_share": clean_share, "trials": trials or tuning.TRIALS}
+        results = tuning.tune_model(model, also=tables, progress=progress, **kept)
     _show(console, results)
     console.result({"model": str(model), "heads": {name: asdict(result) for name, result in results.items()}})
 

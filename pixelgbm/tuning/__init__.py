@@ -65,6 +65,7 @@ def tune(
     *,
     rule: Rule = DEFAULT_RULE,
     name: str = "rule",
+    clean_share: float | None = None,
     trials: int = TRIALS,
     timeout_s: float | None = None,
     storage: str | None = None,
@@ -74,11 +75,16 @@ def tune(
     """Find the rule with the best plateau of `metric` on `tables`; never worse there than `rule`.
 
     rule: the one there is. name: starts the name of the study, which also depends on the tables, metric and seed.
-    trials: finished ones to reach, those kept in `storage` included. storage: an Optuna URL (`sqlite:///study.db`)
-    or the path of a journal file; None keeps nothing.
-    Raises ConfigError for a test split or no images, OutputError for a storage that cannot be used.
+    clean_share: of clean images (of verdicts: objects) where the rule will be used; None: as in `tables`. Give it where
+    the images that were labelled were not picked at random: a rule that is right for one defect in a hundred images
+    misses too many where every second one is bad. trials: finished ones to reach, those kept in `storage` included.
+    storage: an Optuna URL (`sqlite:///study.db`) or the path of a journal file; None keeps nothing.
+    Raises ConfigError for a test split, no images or a share outside 0..1, OutputError for a storage that cannot be
+    used.
     """
     refuse_test_split(set(tables.split))
+    if clean_share is not None and not 0 < clean_share < 1:
+        raise ConfigError(f"clean_share = {clean_share}; allowed is what lies between 0 and 1")
     if not tables.ids:
         raise ConfigError("no labelled image to tune on")
     if trials < 1:
@@ -86,7 +92,7 @@ def tune(
     points = split_points(tables)
 
     def worth(tried: Rule) -> float:
-        return plateau(points[tried.low, tried.operation], tables, tried, metric)
+        return plateau(points[tried.low, tried.operation], tables, tried, metric, clean_share=clean_share)
 
     def report(done: int, total: int) -> None:
         if progress is not None:
@@ -94,7 +100,7 @@ def tune(
 
     tried = search(
         worth,
-        name=f"{name}-{_question(tables, metric, seed)}",
+        name=f"{name}-{_question(tables, metric, seed, clean_share)}",
         trials=trials,
         timeout_s=timeout_s,
         storage=storage,
@@ -107,8 +113,8 @@ def tune(
     return TuningResult(
         metric=metric.name,
         rule=best,
-        before=None if current is None else judge(current, tables, rule, metric),
-        after=judge(points[best.low, best.operation], tables, best, metric),
+        before=None if current is None else judge(current, tables, rule, metric, clean_share=clean_share),
+        after=judge(points[best.low, best.operation], tables, best, metric, clean_share=clean_share),
         trials=len(tried),
     )
 
@@ -119,10 +125,10 @@ def _best(known: list[tuple[Rule, float]]) -> Rule:
     return max(handicapped, key=lambda pair: pair[0])[1]
 
 
-def _question(tables: Tables, metric: Metric, seed: int) -> str:
+def _question(tables: Tables, metric: Metric, seed: int, clean_share: float | None) -> str:
     """A digest of what a trial's value depends on, so that a study is continued only on the same question."""
     asked = (_VERSION, metric.name, seed, tables.ids, GRID, JITTERS, FALSE_ALARM_COST, MASK_WEIGHT, DEFAULT_RULE)
-    digest = hashlib.sha256(repr(asked).encode())
+    digest = hashlib.sha256(repr(asked if clean_share is None else (*asked, clean_share)).encode())
     for field in fields(tables):
         value = getattr(tables, field.name)
         if isinstance(value, np.ndarray):
@@ -136,6 +142,7 @@ def tune_model(
     also: Mapping[str, Tables] | None = None,
     maps: Path | str | None = None,
     metric: str | None = None,
+    clean_share: float | None = None,
     trials: int = TRIALS,
     timeout_s: float | None = None,
     storage: str | None = None,
@@ -145,9 +152,9 @@ def tune_model(
     """Tune every head of a model on its out-of-fold tables and write the rules into the model folder.
 
     also: per head the tables of further labelled images, such as dev. maps: the store, by default MODEL.maps.
-    metric: a name in `METRICS`; None is that of the model. storage: as for `tune`, by default a SQLite file in the
-    store. timeout_s: for each head. The model is written once, when all heads are done. Raises ModelError when the maps
-    are missing or of another training.
+    metric: a name in `METRICS`; None is that of the model. clean_share, storage: as for `tune`, storage by default a
+    SQLite file in the store. timeout_s: for each head. The model is written once, when all heads are done. Raises
+    ModelError when the maps are missing or of another training.
     """
     model = read_model(folder)
     store_folder = maps_folder(folder) if maps is None else Path(maps)
@@ -165,6 +172,7 @@ def tune_model(
             chosen,
             rule=head.rule,
             name=head.name,
+            clean_share=clean_share,
             trials=trials,
             timeout_s=timeout_s,
             storage=f"sqlite:///{store_folder.resolve() / 'study.db'}" if storage is None else storage,

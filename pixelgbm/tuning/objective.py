@@ -28,6 +28,7 @@ __all__ = [
     "plateau",
     "split_points",
     "unit_counts",
+    "weights_of",
 ]
 
 JITTERS = ((0.0, 1.0), (-0.05, 1.0), (-0.025, 1.0), (0.025, 1.0), (0.05, 1.0), (0.0, 0.75), (0.0, 1.33))
@@ -139,13 +140,27 @@ def unit_counts(
     return summed(tp, tables.object), summed(predicted, tables.object), summed(tables.actual, tables.object)
 
 
-def judge(point: Point, tables: Tables, rule: Rule, metric: Metric) -> Outcome:
-    """What `rule` gives. point: of `rule.low` and `rule.operation`. Raises nothing; needs at least one image."""
+def weights_of(dirty: NDArray[np.bool_], clean_share: float | None) -> NDArray[np.float64]:
+    """(units,) what each unit counts, 1 in the mean, so that the clean ones have the share `clean_share` of all.
+
+    None, or where all units are of one class: 1 each.
+    """
+    clean = float(np.mean(~dirty)) if dirty.size else 0.0
+    if clean_share is None or not 0 < clean < 1:
+        return np.ones(dirty.size)
+    return np.where(dirty, (1 - clean_share) / (1 - clean), clean_share / clean)
+
+
+def judge(point: Point, tables: Tables, rule: Rule, metric: Metric, *, clean_share: float | None = None) -> Outcome:
+    """What `rule` gives. point: of `rule.low` and `rule.operation`. clean_share: see `weights_of`.
+
+    Raises nothing; needs at least one image.
+    """
     tp, predicted, actual = unit_counts(point, tables, rule, metric)
     tallies, dirty = metric.tally(tp, predicted, actual), actual > 0
     values, clean = metric.worth(tallies), ~dirty
     return Outcome(
-        score=float(metric.worth(tallies.mean(axis=0))),
+        score=_worth(metric, tallies, dirty, clean_share),
         dirty_score=float(values[dirty].mean()) if dirty.any() else float("nan"),
         false_alarms=float((predicted[clean] > 0).mean()) if clean.any() else float("nan"),
         clean=int(clean.sum()),
@@ -153,10 +168,10 @@ def judge(point: Point, tables: Tables, rule: Rule, metric: Metric) -> Outcome:
     )
 
 
-def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric) -> float:
+def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric, *, clean_share: float | None = None) -> float:
     """The score averaged over `JITTERS`, less `FALSE_ALARM_COST` times the share of clean images marked.
 
-    For a metric of verdicts there is no such cost, and masks count by `MASK_WEIGHT`.
+    For a metric of verdicts there is no such cost, and masks count by `MASK_WEIGHT`. clean_share: see `weights_of`.
     """
     values = []
     for move, factor in JITTERS:
@@ -168,13 +183,17 @@ def plateau(point: Point, tables: Tables, rule: Rule, metric: Metric) -> float:
             trim=None if rule.trim is None else rule.trim + move,
         )
         tp, predicted, actual = unit_counts(point, tables, moved, metric)
-        values.append(float(metric.worth(metric.tally(tp, predicted, actual).mean(axis=0))))
         dirty = actual > 0
+        values.append(_worth(metric, metric.tally(tp, predicted, actual), dirty, clean_share))
         if metric.merges:
             values[-1] += MASK_WEIGHT * _mean(pixel_f1(tp, predicted, actual)[dirty])
         else:
             values[-1] -= FALSE_ALARM_COST * _mean(predicted[~dirty] > 0)
     return float(np.mean(values))
+
+
+def _worth(metric: Metric, tallies: NDArray[np.float64], dirty: NDArray[np.bool_], clean_share: float | None) -> float:
+    return float(metric.worth(np.average(tallies, axis=0, weights=weights_of(dirty, clean_share))))
 
 
 def _mean(values: NDArray[np.generic]) -> float:
