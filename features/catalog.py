@@ -57,7 +57,7 @@ FAMILIES: dict[str, Family] = {
         Family(
             "whitened",
             "What does the texture of its own image not explain? Measured where `families` names it",
-            ("pyramid", "smooth"),
+            ("lines", "pyramid", "smooth"),
             "whitened matched filters, clipped: locally optimum detection, Kassam 1988, doi:10.1007/978-1-4612-3834-8",
             whitened.columns,
         ),

@@ -10,12 +10,13 @@ up in matched filters. No labels, no reference; every image is its own norm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.lines import keep_stronger
 from features.levels import median, thinned
 from features.planes import Planes, Recipe
 from features.smoothing import smooth
@@ -40,10 +41,11 @@ LENGTH = 10.0
 LINE_WIDTH = 1.1
 """Sigma across a line."""
 DIRECTIONS = 32
-"""Of short lines; of long ones twice as many. Half way from one to the next, their ends lie LINE_WIDTH off. With 16 and a
-width of .75 scratches on drawn cast metal and stone were told from good surfaces with AUC .91 and .79, with these with
-1.00 and .96."""
-PIECES = ((-2, 0.35), (-1, 0.77), (0, 1.0), (1, 0.77), (2, 0.35))
+"""Of short lines; of long ones twice as many. Half way from one to the next, their ends lie LINE_WIDTH off. With 16 and
+a width of .75, scratches on drawn cast metal and stone were told from good surfaces with AUC .91 and .79, with these
+with 1.00 and .96."""
+Pieces = tuple[tuple[int, float], ...]
+PIECES: Pieces = ((-2, 0.35), (-1, 0.77), (0, 1.0), (1, 0.77), (2, 0.35))
 """(place, weight): short lines, PITCH apart, whose sum is a long one: nearly a Gaussian of sigma 20."""
 PITCH = 12.5
 
@@ -100,16 +102,26 @@ class _Field:
 
     def response(self, template: NDArray[np.inexact]) -> Plane:
         """The matched filter in deviations of itself."""
-        return _standardised(self.shown(self.filtered(template)))
+        found = self.shown(self.filtered(template))
+        return found / _deviation(thinned(found))
 
     def filtered(self, template: NDArray[np.inexact]) -> Plane:
         """The matched filter over image and border."""
         return _inverse(self._spectrum * template, self._extent)
 
-    def shown(self, plane: Plane, row: int = 0, col: int = 0) -> Plane:
-        """What the image shows of a plane over image and border, or what lies (row, col) off it, at most `rim`."""
-        rows, cols = (slice(self.rim + off, self.rim + off + n) for off, n in zip((row, col), self.shape, strict=True))
+    def shown(self, plane: Plane, offset: Sequence[int] = (0, 0)) -> Plane:
+        """What the image shows of a plane over image and border, or what lies `offset` px off it, at most `rim`."""
+        rows, cols = (slice(self.rim + off, self.rim + off + n) for off, n in zip(offset, self.shape, strict=True))
         return plane[rows, cols]
+
+    def keep_stronger(self, plane: Plane, pieces: Pieces, angle: float, best: Plane) -> None:
+        """Put into `best` where they are stronger sums of `plane` PITCH apart along `angle`, in their deviations."""
+        step = np.array([math.sin(angle), math.cos(angle)]) * self.scale * PITCH
+        offsets = np.array([np.rint(place * step) for place, _ in pieces], np.int64)
+        weights = np.array([weight for _, weight in pieces], np.float32)
+        seen = [thinned(self.shown(plane, offset)) for offset in offsets.tolist()]
+        divisor = _deviation(sum(weight * part for weight, part in zip(weights, seen, strict=True)))
+        keep_stronger(plane, self.rim, offsets, weights, divisor, best)
 
 
 def _lines(field: _Field) -> Plane:
@@ -118,18 +130,10 @@ def _lines(field: _Field) -> Plane:
     for turn in range(DIRECTIONS):
         angle = math.pi * turn / DIRECTIONS
         short = field.filtered(field.gaussian(LENGTH, LINE_WIDTH, angle))
-        _keep_stronger(best[0], _standardised(field.shown(short)))
+        field.keep_stronger(short, ((0, 1.0),), angle, best[0])
         for along in (angle - math.pi / 4 / DIRECTIONS, angle + math.pi / 4 / DIRECTIONS):
-            step = field.scale * PITCH * np.array([math.sin(along), math.cos(along)])
-            long = np.zeros(field.shape, np.float32)
-            for place, weight in PIECES:
-                long += np.float32(weight) * field.shown(short, *np.rint(place * step).astype(int).tolist())
-            _keep_stronger(best[1], _standardised(long))
+            field.keep_stronger(short, PIECES, along, best[1])
     return best
-
-
-def _keep_stronger(best: Plane, found: Plane) -> None:
-    np.copyto(best, found, where=np.abs(found) > np.abs(best))
 
 
 def _recipe(kind: str, of: Of, size: float, scale: float, make: Callable[[_Field], Plane]) -> tuple[str, Recipe]:
@@ -156,7 +160,7 @@ def _whitened(planes: Planes, of: Of, scale: float) -> Spectrum:
     power = _forward(_inverse(power, extent) * by_row[:, None] * by_col).real
     weight = 1 / np.sqrt(np.maximum(power, 0) + np.float32(FLOOR * float(power.mean()) + 1e-12))
     white = _inverse(spectrum * weight, extent)
-    white /= _deviation(white)
+    white /= _deviation(thinned(white))
     return np.asarray(_forward(np.clip(white, -CLIP, CLIP, out=white)) * weight, np.complex64)
 
 
@@ -203,10 +207,6 @@ def _inverse(spectrum: NDArray[np.inexact], extent: tuple[int, int]) -> Plane:
     return np.asarray(fft.irfft2(spectrum, extent), np.float32)
 
 
-def _standardised(plane: Plane) -> Plane:
-    return plane / _deviation(plane)
-
-
-def _deviation(plane: Plane) -> np.float32:
-    """Robust: 1.4826 times the median absolute value."""
-    return np.float32(1.4826 * median(np.abs(thinned(plane))) + 1e-9)
+def _deviation(some: Plane) -> np.float32:
+    """Robust, from some pixels of a plane: 1.4826 times the median absolute value."""
+    return np.float32(1.4826 * median(np.abs(some)) + 1e-9)

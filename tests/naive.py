@@ -186,3 +186,13 @@ def weighted_spread(weight, first, second):
 def share_of(value, whole, floor):
     w = whole.astype(float)
     return value.astype(float) * np.where(w >= 0, 1, -1) / (np.abs(w) + floor)
+
+
+def keep_stronger(plane, rim, offsets, weights, divisor, best):
+    """What `kernels.lines.keep_stronger` leaves in `best`."""
+    rows, cols = best.shape
+    shown = [
+        plane[rim + row : rim + row + rows, rim + col : rim + col + cols].astype(np.float64) for row, col in offsets
+    ]
+    found = sum(weight * part for weight, part in zip(weights, shown, strict=True)) / divisor
+    return np.where(np.abs(found) > np.abs(best), found, best)

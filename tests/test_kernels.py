@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from features.families.gabor import ORIENTATIONS, _energy, wavelength
 from features.families.measured import line_steps
-from features.kernels import alignment, contrast, difference, edges, pyramid, quantise
+from features.kernels import alignment, contrast, difference, edges, lines, pyramid, quantise
 from features.kernels import smooth as passes
 from features.planes import Planes
 from features.scene import Canvas, Scene
@@ -36,6 +36,16 @@ def test_separable_pass_equals_its_twin(planes, name, sigma):
     taps = half_gaussian(sigma)
     got = filled(getattr(passes, name), planes[0], taps, like=planes[0])
     np.testing.assert_allclose(got, getattr(naive, name)(planes[0], taps), atol=2e-5)
+
+
+@pytest.mark.parametrize("offsets", [[(0, 0)], [(-3, 2), (0, 0), (3, -2)]])
+def test_the_stronger_sum_is_kept(planes, offsets):
+    best = planes[0].copy()
+    wide = np.random.default_rng(8).uniform(-20, 20, (best.shape[0] + 6, best.shape[1] + 8)).astype(np.float32)
+    weights = np.array([0.4, 1.0, 0.7][: len(offsets)], np.float32)
+    want = naive.keep_stronger(wide, 3, offsets, weights, 1.7, best)
+    lines.keep_stronger(wide, 3, np.array(offsets, np.int64), weights, np.float32(1.7), best)
+    np.testing.assert_allclose(best, want, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("sigma", [0.7, 1.6, 2.9])
