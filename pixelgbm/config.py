@@ -28,7 +28,8 @@ class SamplingConfig:
     raise it when masks come out swollen. `rounds = 1` skips mining for the first look; later looks draw hard pixels
     by the map before them anyway, so profile `"best"` never mines. `pasted_share` of the pairs are shown once more with
     a defect of another pair laid over them; only the surroundings of that defect are drawn then, `pasted_negatives` of
-    them. Lower it when real defects look nothing like a stain on the print.
+    them. Lower it when real defects look nothing like a stain on the print. At most `clean_images` images without any
+    defect are learned and tuned on, drawn by the seed: lower it when thousands look alike and each costs the same time.
     """
 
     positives: int = 900
@@ -42,6 +43,7 @@ class SamplingConfig:
     reference_dropout: float = 0.10
     pasted_share: float = 1.0
     pasted_negatives: int = 400
+    clean_images: int = 1_000_000
     quantizer_images: int = 60
     quantizer_pixels: int = 1500
 
@@ -56,6 +58,7 @@ class SamplingConfig:
         _within(self, "quantizer_pixels", 10, 1_000_000)
         _within(self, "pasted_share", 0.0, 10.0)
         _within(self, "pasted_negatives", 1, 1_000_000)
+        _within(self, "clean_images", 1, 1_000_000)
         for name in ("hard_share", "ring_share", "reference_dropout"):
             _within(self, name, 0.0, 1.0)
         if self.hard_share + self.ring_share > 1:

@@ -52,3 +52,18 @@ def test_excluded_samples_are_not_trained_on(tmp_path: Path) -> None:
     plan = make_plan(replace(data, excluded={"5": "wrong reference"}), TINY, workers=1, progress=None)
     assert "5" not in plan.folds
     assert len(plan.folds) == 11
+
+
+def test_of_clean_images_at_most_so_many_are_learned_from_and_all_with_a_defect(tmp_path: Path) -> None:
+    data = draw_contest(tmp_path)
+    whole = make_plan(data, TINY, workers=1, progress=None)
+    (counts,) = whole.defects.values()
+    clean = [id for id, count in counts.items() if not count]
+    assert len(clean) > 2
+    fewer = replace(TINY, sampling=replace(TINY.sampling, clean_images=2))
+    kept = list(make_plan(data, fewer, workers=1, progress=None).folds)
+    assert sum(id in clean for id in kept) == 2
+    assert [id for id in kept if id not in clean] == [id for id in whole.folds if id not in clean]
+    assert kept == list(make_plan(data, fewer, workers=2, progress=None).folds)
+    others = make_plan(data, replace(fewer, seed=5), workers=1, progress=None).folds
+    assert make_plan(data, replace(TINY, seed=5), workers=1, progress=None).folds.keys() > others.keys()

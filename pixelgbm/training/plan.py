@@ -88,6 +88,8 @@ def make_plan(dataset: Dataset, config: RunConfig, *, workers: int, progress: Pr
     """
     samples, read = _read_all(dataset, workers=workers, progress=progress)
     groups = _groups(samples, read)
+    samples = _with_fewer_clean(samples, read, config)
+    groups = {s.id: groups[s.id] for s in samples}
     _check_learnable(dataset, samples, read, groups, config)
     strata = {s.id: "+".join(head for head, count in read[s.id].defects.items() if count) for s in samples}
     folds = fold_table([s.id for s in samples], groups, folds=config.folds, seed=config.seed, strata=strata)
@@ -163,6 +165,17 @@ def _joined(samples: tuple[Sample, ...], kind: str, names: Mapping[str, str]) ->
             if value is not None:
                 parent[root(f"{what} {value}")] = own
     return {s.id: root(f"{kind} {names[s.id]}").removeprefix(f"{kind} ") for s in samples}
+
+
+def _with_fewer_clean(samples: tuple[Sample, ...], read: Mapping[str, _Read], config: RunConfig) -> tuple[Sample, ...]:
+    """All samples with a defect, and at most `clean_images` of the others, drawn by the seed; in the same order."""
+    clean = [s.id for s in samples if not any(read[s.id].defects.values())]
+    most = config.sampling.clean_images
+    if len(clean) <= most:
+        return samples
+    rng = generator(config.seed, "clean-images")
+    left_out = {clean[k] for k in rng.permutation(len(clean))[most:].tolist()}
+    return tuple(s for s in samples if s.id not in left_out)
 
 
 def _check_learnable(
