@@ -55,12 +55,19 @@ class Planes(Mapping[str, Plane]):
         cut._outer = lambda name, make: np.ascontiguousarray(self.of_whole(name, make)[rows, cols])
         return cut
 
-    def of_whole(self, name: str, make: Recipe) -> Plane:
-        """What `make` makes of the planes of the whole image, as these planes show it; made once under that name."""
+    def of_whole(self, name: str, make: Recipe, *, keep: bool = True) -> Plane:
+        """What `make` makes of the planes of the whole image, as these planes show it; made once under that name.
+
+        keep: False where nobody else will ask: then the whole image does not hold it, but a window of it still has the
+        whole keep it for the next window.
+        """
         if name not in self._derived:
             with self._lock:
                 if name not in self._derived:
-                    self._derived[name] = make(self) if self._outer is None else self._outer(name, make)
+                    made = make(self) if self._outer is None else self._outer(name, make)
+                    if not keep:
+                        return made
+                    self._derived[name] = made
         return self._derived[name]
 
     def _handed(self, name: str) -> Recipe:

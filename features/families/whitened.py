@@ -53,4 +53,4 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
 def _plane(
     canvas: Canvas, *, template: Callable[..., tuple[str, Recipe]], of: Of, size: float, scale: float
 ) -> NDArray[np.float32]:
-    return canvas.scene.planes.of_whole(*template(of, size, scale))
+    return canvas.scene.planes.of_whole(*template(of, size, scale), keep=False)
