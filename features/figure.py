@@ -2,8 +2,8 @@
 
 A part that does not fill its image has an outline, a shading that runs along it, and a ground whose texture has nothing
 to say. All means here are over the figure alone (normalised convolution: Knutsson and Westin 1993,
-doi:10.1109/CVPR.1993.341081), and what is compared is a place with the figure along its length. No labels, no reference.
-An image without a ground is figure all over.
+doi:10.1109/CVPR.1993.341081), and a place is compared with the figure along its length. No labels, no reference. An
+image without a ground is figure all over.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEVIATIONS = 3.0
 """Robust deviations of the ground's light beyond which a pixel is no ground, unless the middle is nearer."""
 LEAST = 0.05
 """Share of the image that a figure has at least."""
-BEVEL = 2.0
+BEVEL = 3.0
 """Px inside the outline that mix figure and ground and are left out of all means."""
 NEAR, DEEP = -8.0, 64.0
 """Px from the outline between which a pixel's depth is told; farther out all columns are 0."""
@@ -37,6 +37,8 @@ LENGTH = 160.0
 """Sigma along the figure of what a place is compared with; along is the longer side of the image."""
 FLOOR = np.float32(1e-3)
 """Of a deviation of logarithms."""
+LEAST_VARIANCE = 1e-2
+"""Added to variances, some 1 each: on a plain image rounding is not raised to a difference."""
 USUAL = 0.95
 """Share of the pixels, those nearest to the mean, that the second estimate of what is usual is made from."""
 
@@ -149,7 +151,8 @@ class _Figure:
     def standardised(self, plane: Plane) -> Plane:
         """In robust deviations of the figure from its median."""
         off = plane - self.median(plane)
-        return self.shown(off / (np.float32(1.4826) * self.median(np.abs(off)) + FLOOR))
+        spread = np.float32(1.4826 * self.median(np.abs(off))) + FLOOR
+        return self.shown(np.asarray(off / spread, np.float32))
 
     def locally(self, plane: Plane, scale: float) -> Plane:
         """In deviations of the figure around: light and foreshortening change its texture."""
@@ -222,7 +225,7 @@ def _whitening(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     middle = values.mean(axis=1, keepdims=True)
     off = values - middle
     covariance = off @ off.T / values.shape[1]
-    covariance += np.eye(len(values)) * (1e-4 * float(np.trace(covariance)) / len(values) + 1e-6)
+    covariance += LEAST_VARIANCE * np.eye(len(values))
     return np.linalg.inv(np.linalg.cholesky(covariance)), middle
 
 
@@ -232,7 +235,7 @@ def _depth(planes: Planes) -> Plane:
     if figure.all():
         return np.full(figure.shape, DEEP, np.float32)
     inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (figure, 1 - figure))
-    return np.clip(inside - outside, np.float32(NEAR), np.float32(DEEP))
+    return np.asarray(np.clip(inside - outside, NEAR, DEEP), np.float32)
 
 
 def _figure(light: Plane) -> NDArray[np.uint8]:

@@ -42,10 +42,26 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
     for name, of in {"light": LIGHT, **colours}.items():
         patch, colour = scale * PATCH, of != LIGHT
         add(f"level-{name}", f"G_{PATCH:g} {name} - median", True, figure.level_of(of, patch), colour=colour)
-        add(f"patch-{name}", f"G_{PATCH:g} {name} - G of 3 to 10 times that", True, figure.wide_of(of, patch), colour=colour)
+        add(
+            f"patch-{name}",
+            f"G_{PATCH:g} {name} - G of 3 to 10 times that",
+            True,
+            figure.wide_of(of, patch),
+            colour=colour,
+        )
     for length in LINES:
-        add(f"line-{length:g}", f"line of {length:g} px along, over local deviation", True, figure.line_of(length, scale))
-        add(f"rim-{length:g}", f"step across, {length:g} px along, over local deviation", True, figure.rim_of(length, scale))
+        add(
+            f"line-{length:g}",
+            f"line of {length:g} px along, over local deviation",
+            True,
+            figure.line_of(length, scale),
+        )
+        add(
+            f"rim-{length:g}",
+            f"step across, {length:g} px along, over local deviation",
+            True,
+            figure.rim_of(length, scale),
+        )
     for s in ROUGHNESS:
         add(f"roughness-{s:g}", f"log deviation of T, window G_{s:g}", False, figure.roughness_of(s, scale))
     for s in UNLIKE:
