@@ -157,7 +157,8 @@ class _Figure:
     def locally(self, plane: Plane, scale: float) -> Plane:
         """In deviations of the figure around: light and foreshortening change its texture."""
         around = self.mean(plane * plane, 20 * scale, LENGTH * scale)
-        return self.shown(plane / (np.sqrt(np.maximum(around, 0)) + FLOOR))
+        deviation = np.sqrt(np.maximum(around, 0)) + FLOOR
+        return self.shown(np.asarray(plane / deviation, np.float32))
 
     def shown(self, plane: Plane) -> Plane:
         """0 where the figure is farther than -NEAR px."""
