@@ -8,6 +8,9 @@ image without a ground is figure all over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -201,10 +204,13 @@ def _roughness(planes: Planes, sigma: float, scale: float) -> Plane:
 def _distance(planes: Planes, colours: tuple[Of, ...], scale: float) -> Plane:
     """log(1 + x' C^-1 x), C without the farthest twentieth of the figure, for what is rare must not become the norm."""
     figure = _Figure(planes)
-    bank = [_spot(planes, ("log_light",), sigma, scale) for sigma in (1.5, 6.0)]
-    bank += [_spot(planes, of, sigma, scale) for of in colours for sigma in (1.5, 6.0)]
-    bank += [_line(planes, 8.0, scale), _rim(planes, 8.0, scale)]
-    bank += [_roughness(planes, sigma, scale) for sigma in (3.0, 8.0)]
+    lights = (("log_light",), *colours)
+    made: list[Callable[[], Plane]] = [partial(_spot, planes, of, s, scale) for of in lights for s in (1.5, 6.0)]
+    made += [partial(_line, planes, 8.0, scale), partial(_rim, planes, 8.0, scale)]
+    made += [partial(_roughness, planes, s, scale) for s in (3.0, 8.0)]
+    bank: NDArray[np.float32] = np.empty((len(made), *figure.depth.shape), np.float32)
+    for place, make in zip(bank, made, strict=True):
+        place[:] = make()
     inside = thinned(figure.inside)
     some = np.stack([thinned(plane)[inside] for plane in bank]).astype(np.float64)
     if not some.shape[1]:
@@ -215,9 +221,9 @@ def _distance(planes: Planes, colours: tuple[Of, ...], scale: float) -> Plane:
         far = np.square(whitening @ (some - middle)).sum(axis=0)
         usual = some[:, far <= np.quantile(far, share)]
     whitening, middle = _whitening(usual)
-    planes_of = np.stack([plane - np.float32(m) for plane, m in zip(bank, middle[:, 0], strict=True)])
-    out = np.empty(planes_of.shape[1:], np.float32)
-    squared_lengths(planes_of, whitening.astype(np.float32), out)
+    bank -= middle.astype(np.float32)[..., None]
+    out = np.empty(bank.shape[1:], np.float32)
+    squared_lengths(bank, whitening.astype(np.float32), out)
     return np.asarray(np.log1p(out, out=out))
 
 
