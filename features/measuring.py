@@ -32,14 +32,18 @@ def measured(scene: Scene, spec: FeatureSpec, columns: Sequence[int]) -> Iterato
     """The number and the plane, (rows, cols) float32, of one column of `spec.table` after another.
 
     columns: numbers of columns that can be measured. All columns of a pair share 170 planes; at most 14 of them are
-    held at a time, for each is dropped after the last column that asks for it. A plane that is yielded may be one of
-    them: look at it before the next is asked for, and do not write to it.
+    held at a time, for each is dropped after the last column that asks for it, as are those that a family made of the
+    whole image after its last column. A plane that is yielded may be one of them: look at it before the next is asked
+    for, and do not write to it.
     """
     canvas = Canvas(scene)
     last = _last_asked_for(spec, tuple(columns), _Kind.of(scene))
-    for k, done in zip(columns, last, strict=True):
+    families = [spec.table[k].name.partition(".")[0] for k in columns]
+    for k, done, own, after in zip(columns, last, families, [*families[1:], ""], strict=True):
         yield k, spec.table[k].make(canvas)
         canvas.forget(done)
+        if own != after:
+            scene.planes.forget()  # families share no planes of the whole image
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,14 +61,20 @@ class Planes(Mapping[str, Plane]):
         keep: False where nobody else will ask: then the whole image does not hold it, but a window of it still has the
         whole keep it for the next window.
         """
-        if name not in self._derived:
+        found = self._derived.get(name)
+        if found is None:
             with self._lock:
-                if name not in self._derived:
-                    made = make(self) if self._outer is None else self._outer(name, make)
-                    if not keep:
-                        return made
-                    self._derived[name] = made
-        return self._derived[name]
+                found = self._derived.get(name)
+                if found is None:
+                    found = make(self) if self._outer is None else self._outer(name, make)
+                    if keep:
+                        self._derived[name] = found
+        return found
+
+    def forget(self) -> None:
+        """Let go of what `of_whole` made here; a window leaves the whole image as it is, for the next window."""
+        with self._lock:
+            self._derived.clear()
 
     def _handed(self, name: str) -> Recipe:
         return lambda _: self[name]

@@ -85,3 +85,20 @@ def test_what_nobody_else_asks_for_is_kept_for_windows_only(made):
         found = planes.window(rows, slice(0, 4)).of_whole("summed", summed, keep=False)
         np.testing.assert_array_equal(found, planes["plane"][rows] + 66)
     assert calls == ["sum"] * 3
+
+
+def test_what_was_made_of_the_whole_may_be_forgotten_here_and_is_kept_by_the_whole(made):
+    planes, calls = made
+
+    def summed(whole):
+        calls.append("sum")
+        return whole["plane"] + whole["plane"].sum()
+
+    window = planes.window(slice(0, 2), slice(0, 4))
+    first = window.of_whole("summed", summed)
+    window.forget()
+    np.testing.assert_array_equal(window.of_whole("summed", summed), first)
+    assert calls == ["sum"]
+    planes.forget()
+    planes.of_whole("summed", summed)
+    assert calls == ["sum"] * 2
