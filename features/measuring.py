@@ -38,12 +38,14 @@ def measured(scene: Scene, spec: FeatureSpec, columns: Sequence[int]) -> Iterato
     """
     canvas = Canvas(scene)
     last = _last_asked_for(spec, tuple(columns), _Kind.of(scene))
-    families = [spec.table[k].name.partition(".")[0] for k in columns]
-    for k, done, own, after in zip(columns, last, families, [*families[1:], ""], strict=True):
+    family = ""
+    for k, done in zip(columns, last, strict=True):
+        before, family = family, spec.table[k].name.partition(".")[0]
+        if before not in ("", family):
+            scene.planes.forget()  # families share no planes of the whole image
         yield k, spec.table[k].make(canvas)
         canvas.forget(done)
-        if own != after:
-            scene.planes.forget()  # families share no planes of the whole image
+    scene.planes.forget()
 
 
 @dataclass(frozen=True, slots=True)
