@@ -37,6 +37,7 @@ SHOWN: Mapping[str, Sequence[str]] = {
     "broad": ("band-16-32", "standard-4-32", "curvature-6-low", "gradient-6", "red-green-8-32"),
     "rarity": ("1-1.5", "2-3", "4-6", "2-8", "palette-4"),
     "whitened": ("spot-2", "spot-6", "line-10", "edge-4", "spot-6-red-green"),
+    "figure": ("spot-10-blue-light", "spot-1.5", "spot-6", "rim-8", "unlike-2"),
     "context": ("prior", "blur-4", "peak-4", "share-10-1", "area-38"),
 }
 """Columns that show what their family is for; of a family that is not named here the first five are drawn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.column import Family
-from features.families import broad, colour, context, contrast, difference, gabor, rarity, whitened
+from features.families import broad, colour, context, contrast, difference, figure, gabor, rarity, whitened
 
 __all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN"]
 
@@ -60,6 +60,13 @@ FAMILIES: dict[str, Family] = {
             ("lines", "pyramid", "smooth"),
             "whitened matched filters, clipped: locally optimum detection, Kassam 1988, doi:10.1007/978-1-4612-3834-8",
             whitened.columns,
+        ),
+        Family(
+            "figure",
+            "What departs from the rest of an object that lies on a ground? Measured where `families` names it",
+            ("rarity", "smooth"),
+            "normalised convolution: Knutsson and Westin 1993, doi:10.1109/CVPR.1993.341081; as rarity",
+            figure.columns,
         ),
         Family(
             "context",

@@ -32,14 +32,20 @@ def measured(scene: Scene, spec: FeatureSpec, columns: Sequence[int]) -> Iterato
     """The number and the plane, (rows, cols) float32, of one column of `spec.table` after another.
 
     columns: numbers of columns that can be measured. All columns of a pair share 170 planes; at most 14 of them are
-    held at a time, for each is dropped after the last column that asks for it. A plane that is yielded may be one of
-    them: look at it before the next is asked for, and do not write to it.
+    held at a time, for each is dropped after the last column that asks for it, as are those that a family made of the
+    whole image after its last column. A plane that is yielded may be one of them: look at it before the next is asked
+    for, and do not write to it.
     """
     canvas = Canvas(scene)
     last = _last_asked_for(spec, tuple(columns), _Kind.of(scene))
+    family = ""
     for k, done in zip(columns, last, strict=True):
+        before, family = family, spec.table[k].name.partition(".")[0]
+        if before not in ("", family):
+            scene.planes.forget()  # families share no planes of the whole image
         yield k, spec.table[k].make(canvas)
         canvas.forget(done)
+    scene.planes.forget()
 
 
 @dataclass(frozen=True, slots=True)

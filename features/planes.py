@@ -55,13 +55,26 @@ class Planes(Mapping[str, Plane]):
         cut._outer = lambda name, make: np.ascontiguousarray(self.of_whole(name, make)[..., rows, cols])
         return cut
 
-    def of_whole(self, name: str, make: Recipe) -> Plane:
-        """What `make` makes of the planes of the whole image, as these planes show it; made once under that name."""
-        if name not in self._derived:
+    def of_whole(self, name: str, make: Recipe, *, keep: bool = True) -> Plane:
+        """What `make` makes of the planes of the whole image, as these planes show it; made once under that name.
+
+        keep: False where nobody else will ask: then the whole image does not hold it, but a window of it still has the
+        whole keep it for the next window.
+        """
+        found = self._derived.get(name)
+        if found is None:
             with self._lock:
-                if name not in self._derived:
-                    self._derived[name] = make(self) if self._outer is None else self._outer(name, make)
-        return self._derived[name]
+                found = self._derived.get(name)
+                if found is None:
+                    found = make(self) if self._outer is None else self._outer(name, make)
+                    if keep:
+                        self._derived[name] = found
+        return found
+
+    def forget(self) -> None:
+        """Let go of what `of_whole` made here; a window leaves the whole image as it is, for the next window."""
+        with self._lock:
+            self._derived.clear()
 
     def _handed(self, name: str) -> Recipe:
         return lambda _: self[name]

@@ -6,6 +6,8 @@ knows no labels, and every image is its own norm: an even surface of a kind that
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ Plane = NDArray[np.float32]
 
 OPPONENTS = (("log_red", "log_green"), ("log_blue", "log_matched_light"))
 PALETTE = (("log_red", "log_green"), ("log_blue", "log_light"))
+_BANDS, _BANDS_OF_COLOUR = 10, 12
+"""Filters of a grey and of a colour image."""
 USUAL = 0.95
 """Share of the pixels, those nearest to the mean, that the second estimate of what is usual is made from."""
 FLOOR = 1e-4
@@ -97,17 +101,30 @@ def _bank(planes: Planes, sigma: float, colour: bool) -> NDArray[np.float32]:
     The image goes on beyond its edges as in a mirror: repeated edges would be rarer themselves.
     """
     rim = int(4 * sigma) + 4
+    bank: NDArray[np.float32] = np.empty((_BANDS_OF_COLOUR if colour else _BANDS, *planes["light"].shape), np.float32)
+    for place, plane in zip(bank, _responses(planes, sigma, colour, rim), strict=True):
+        place[:] = plane[rim:-rim, rim:-rim]
+    return bank
+
+
+def _responses(planes: Planes, sigma: float, colour: bool, rim: int) -> Iterator[Plane]:
+    """The filters one after another, each with a rim: all at once would be twice the memory of what is kept of them."""
     light = _mirrored(planes["log_light"], rim)
     fine = smooth(light, sigma)
+    yield fine - smooth(light, 5 * sigma)
+    del light
     row, col = (np.asarray(cv2.Sobel(fine, cv2.CV_32F, *d, ksize=3), np.float32) for d in ((0, 1), (1, 0)))
+    yield row
+    yield col
     second = [np.asarray(cv2.Sobel(fine, cv2.CV_32F, *d, ksize=3), np.float32) for d in ((0, 2), (2, 0), (1, 1))]
-    found = [fine - smooth(light, 5 * sigma), row, col, *second]
-    found += [_log_energy(plane, 2 * sigma) for plane in (row, col, second[0] + second[1], second[2])]
+    yield from second
+    for plane in (row, col, second[0] + second[1], second[2]):
+        yield _log_energy(plane, 2 * sigma)
+    del fine, row, col, second
     if colour:
         for one, two in OPPONENTS:
             gap = _mirrored(planes[one] - planes[two], rim)
-            found.append(smooth(gap, sigma) - smooth(gap, 5 * sigma))
-    return np.stack([np.asarray(plane[rim:-rim, rim:-rim]) for plane in found])
+            yield smooth(gap, sigma) - smooth(gap, 5 * sigma)
 
 
 def _mirrored(plane: Plane, rim: int) -> Plane:

@@ -53,3 +53,22 @@ def test_few_planes_are_held_however_many_columns_there_are(reference):
         tracemalloc.stop()
     assert len(numbers) > 90
     assert peak < 30
+
+
+def test_what_families_made_of_the_whole_image_is_let_go_of():
+    image = np.random.default_rng(1).integers(0, 256, (96, 128, 3)).astype(np.uint8)
+    scene, spec = prepare(image, None), FeatureSpec(("rarity", "figure"))
+    asked = []
+
+    def note(planes):
+        asked.append(len(asked))
+        return planes["light"]
+
+    scene.planes.of_whole("noted", note)
+    for k, _ in measured(scene, spec, those_of(scene, spec)):
+        if spec.table[k].name == "figure.depth":
+            scene.planes.of_whole("noted", note)
+            scene.planes.of_whole("noted", note)
+    scene.planes.of_whole("noted", note)
+    assert len(asked) == 3
+    assert list(measured(scene, spec, [])) == []

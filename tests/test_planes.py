@@ -69,3 +69,36 @@ def test_what_is_made_of_the_whole_is_made_once_and_cut(made):
     np.testing.assert_array_equal(found, planes["plane"][1:2, 1:3] + 66)
     np.testing.assert_array_equal(window.of_whole("summed", summed), planes["plane"][0:2, 1:3] + 66)
     assert calls == ["sum"] and "summed" not in planes
+
+
+def test_what_nobody_else_asks_for_is_kept_for_windows_only(made):
+    planes, calls = made
+
+    def summed(whole):
+        calls.append("sum")
+        return whole["plane"] + whole["plane"].sum()
+
+    for number in (1, 2):
+        np.testing.assert_array_equal(planes.of_whole("summed", summed, keep=False), planes["plane"] + 66)
+        assert calls == ["sum"] * number
+    for rows in (slice(0, 1), slice(1, 3)):
+        found = planes.window(rows, slice(0, 4)).of_whole("summed", summed, keep=False)
+        np.testing.assert_array_equal(found, planes["plane"][rows] + 66)
+    assert calls == ["sum"] * 3
+
+
+def test_what_was_made_of_the_whole_may_be_forgotten_here_and_is_kept_by_the_whole(made):
+    planes, calls = made
+
+    def summed(whole):
+        calls.append("sum")
+        return whole["plane"] + whole["plane"].sum()
+
+    window = planes.window(slice(0, 2), slice(0, 4))
+    first = window.of_whole("summed", summed)
+    window.forget()
+    np.testing.assert_array_equal(window.of_whole("summed", summed), first)
+    assert calls == ["sum"]
+    planes.forget()
+    planes.of_whole("summed", summed)
+    assert calls == ["sum"] * 2

@@ -48,8 +48,8 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
 
 
 def _rarity(canvas: Canvas, *, sigma: float, blur: float, colour: bool) -> NDArray[np.float32]:
-    return canvas.scene.planes.of_whole(*rarity_of(sigma, blur, colour=colour and canvas.scene.colour))
+    return canvas.scene.planes.of_whole(*rarity_of(sigma, blur, colour=colour and canvas.scene.colour), keep=False)
 
 
 def _palette(canvas: Canvas, *, blur: float, trend: float) -> NDArray[np.float32]:
-    return canvas.scene.planes.of_whole(*palette_of(blur, trend))
+    return canvas.scene.planes.of_whole(*palette_of(blur, trend), keep=False)

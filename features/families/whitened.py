@@ -54,8 +54,8 @@ def columns(blue: str, scale: float) -> tuple[Column, ...]:
 def _plane(
     canvas: Canvas, *, template: Callable[..., tuple[str, Recipe]], of: Of, size: float, scale: float
 ) -> NDArray[np.float32]:
-    return canvas.scene.planes.of_whole(*template(of, size, scale))
+    return canvas.scene.planes.of_whole(*template(of, size, scale), keep=False)
 
 
 def _line(canvas: Canvas, *, long: bool, scale: float) -> NDArray[np.float32]:
-    return canvas.scene.planes.of_whole(*line_of(LIGHT, scale, long=long))
+    return canvas.scene.planes.of_whole(*line_of(LIGHT, scale, long=long), keep=False)
