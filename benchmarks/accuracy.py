@@ -5,8 +5,10 @@
 
 Peers learn from the split `train` and are tuned on `dev` (those without learning on both), or on held-out groups of
 train where there is no dev; with --leave-one-group-out
-or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. What is done is
-kept in WORK: pairs/, PEER/setting.json, PEER/SPLIT/ID.png. A second run goes on from there, a stopped U-Net included.
+or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. One forest, and
+one U-Net, serves all heads where every image is labelled for all of them. What is done is kept in WORK: pairs/,
+PEER/fitted.json, PEER/rules-METRIC.json, PEER/SPLIT/maps/ and masks-METRIC/. A second run goes on from there, a stopped
+U-Net included; with another --metric it searches rules for that and cuts the maps that are kept.
 Writes accuracy-SPLIT.json, accuracy-SPLIT.md and, never for `test`, worst-SPLIT.png. Every scoring of the split `test`
 adds a line to test-openings.md.
 """
@@ -45,23 +47,23 @@ def reasons(ours: Method, folders: Sequence[Path], plan: Plan, work: Path) -> tu
     samples = {sample.id: sample for sample in plan.answered}
     told: list[tuple[float, int, str, str, str]] = []
     for row in ours.card.per_image:
-        item = pairs.Item(plan.dataset, samples[row.id], row.head, work / "pairs" / f"{row.id}.npz")
+        item = pairs.Item(plan.dataset, samples[row.id], (row.head,), work / "pairs" / f"{row.id}.npz")
         found = _row(item, predicted[row.id], row.score)
         counts[found.reason] += 1
         told.append((row.score, -(row.predicted + (row.actual or 0)), row.id, row.head, found.reason))
     worst = sorted(told)[:WORST]
-    items = pairs.items_of(plan.dataset, [samples[id] for _, _, id, _, _ in worst], head="", work=work)
+    items = pairs.items_of(plan.dataset, [samples[id] for _, _, id, _, _ in worst], heads=(), work=work)
     rows = [
-        _row(replace(item, head=head), predicted[id], f1)
+        _row(replace(item, heads=(head,)), predicted[id], f1)
         for item, (f1, _, id, head, _) in zip(items, worst, strict=True)
     ]
     return counts, rows
 
 
 def _row(item: pairs.Item, predicted: Predictions, f1: float) -> sheet.Row:
-    head = item.head if item.head in predicted.heads else predicted.heads[0]
+    head = item.heads[0] if item.heads[0] in predicted.heads else predicted.heads[0]
     view, counted = item.view(), ~item.ignore()
-    truth, found = item.truth() & counted, predicted.mask(item.id, head) & counted
+    truth, found = item.truth()[..., 0] & counted, predicted.mask(item.id, head) & counted
     contrast = sheet.contrast(view, truth)
     score = predicted.probability(item.id, head) if predicted.has_probabilities else None
     why = sheet.reason(truth, found, contrast, f1)
@@ -129,10 +131,10 @@ def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
     budget = f"{options.unet_minutes:g} minutes of two cores, counted as processor time"
     count = len(plan.lots)
     if plan.split == CROSSVAL:
-        how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by {count} trainings."
+        how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by its trainings."
     else:
         tuned = "dev" if plan.lots[0].dev else "held-out groups of train"
-        how = f"Learnt from train, tuned on {tuned}; the U-Net has {budget}, shared by the heads."
+        how = f"Learnt from train, tuned on {tuned}; the U-Net has {budget}, shared by its trainings."
     flattered = " The peers' rules were tuned on this split, which flatters them." if plan.split == "dev" else ""
     return [f"{options.data_name}, {plan.split}, {len(plan.answered)} images. {how}{flattered}"]
 
