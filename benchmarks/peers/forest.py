@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ SMOOTHING = (0.0, 1.0, 2.0)
 """Blurs of the map to choose from, px."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Forest:
+    """Trees on some of the columns of `features_of`."""
+
+    trees: Any
+    columns: list[int]
+
+
 def fit(task: Task, *, paired: bool) -> None:
     """Grow a forest of all heads on the train images, and map for the rules.
 
@@ -47,7 +56,7 @@ def fit(task: Task, *, paired: bool) -> None:
     forest = _grow(task, rows.values())
     keep_maps(task, _maps(forest, task.dev, paired) if task.dev else _inner_maps(task, rows, paired))
     joblib.dump(forest, task.folder / "forest.joblib", compress=3)
-    facts = {"trees": len(forest.estimators_), "columns": forest.n_features_in_, "images": len(task.train)}
+    facts = {"trees": len(forest.trees.estimators_), "columns": len(forest.columns), "images": len(task.train)}
     facts |= {"rows": sum(len(each.labels) for each in rows.values())}
     write_fitted(task, facts | {"fit_cpu_seconds": round(time.process_time() - started, 1)})
 
@@ -88,16 +97,30 @@ def _counts(train: Sequence[Item]) -> Counts:
     )
 
 
-def _grow(task: Task, rows: Iterable[Rows]) -> Any:
+def _grow(task: Task, rows: Iterable[Rows]) -> _Forest:
     parts = list(rows)
     columns, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("columns", "labels"))
+    used = _distinct(columns)
     forest = RandomForestClassifier(
         100, min_samples_leaf=5, max_features="sqrt", n_jobs=task.workers, random_state=task.seed
     )
-    return forest.fit(columns, labels if labels.shape[1] > 1 else labels[:, 0]).set_params(n_jobs=1)
+    forest.fit(np.ascontiguousarray(columns[:, used]), labels if labels.shape[1] > 1 else labels[:, 0])
+    return _Forest(forest.set_params(n_jobs=1), used)
 
 
-def _maps(forest: Any, items: Sequence[Item], paired: bool) -> Iterator[tuple[Item, NDArray[np.uint8]]]:
+def _distinct(columns: NDArray[np.float32]) -> list[int]:
+    """Columns that repeat no earlier one: the three channels of grey images have the same features.
+
+    A forest of the 20 of NEU-Seg's 60 that differ ranks pixels as well (mean average precision over three heads and
+    two seeds .9015 and .9005) in 0.6 of the time.
+    """
+    first: dict[bytes, int] = {}
+    for k in range(columns.shape[1]):
+        first.setdefault(columns[:, k].tobytes(), k)
+    return sorted(first.values())
+
+
+def _maps(forest: _Forest, items: Sequence[Item], paired: bool) -> Iterator[tuple[Item, NDArray[np.uint8]]]:
     for item in items:
         yield item, _score(forest, item.view(), paired)
 
@@ -109,15 +132,14 @@ def _inner_maps(task: Task, rows: dict[str, Rows], paired: bool) -> Iterator[tup
     yield from _maps(forest, drawn(task, held_out, MOST), paired)
 
 
-def _score(forest: Any, view: View, paired: bool) -> NDArray[np.uint8]:
+def _score(forest: _Forest, view: View, paired: bool) -> NDArray[np.uint8]:
     """255 x the probabilities, (rows, cols, heads)."""
-    columns = features_of(view, paired=paired)
-    found = forest.predict_proba(columns.reshape(-1, columns.shape[2]))
-    several = forest.n_outputs_ > 1
+    columns = features_of(view, paired=paired)[..., forest.columns]
+    found, classes_of = forest.trees.predict_proba(columns.reshape(-1, columns.shape[2])), forest.trees.classes_
+    several = forest.trees.n_outputs_ > 1
     planes = []
-    for shares, classes in zip(
-        found if several else [found], forest.classes_ if several else [forest.classes_], strict=True
-    ):
+    pairs = zip(found, classes_of, strict=True) if several else [(found, classes_of)]
+    for shares, classes in pairs:
         # A forest that has met one class only says so for every pixel.
         defect = shares[:, list(classes).index(True)] if True in classes else np.zeros(len(shares))
         planes.append(np.asarray(np.rint(255 * defect.astype(np.float32)), np.uint8).reshape(columns.shape[:2]))
