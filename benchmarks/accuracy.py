@@ -104,6 +104,9 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     methods = [*ours, all_clean(plan, scored, draws)]
     methods += [peer_method(peer, plan, scored, effort, draws) for peer in ready]
     rows = [row_of(method, ours[0] if ours else None, draws) for method in methods]
+    if options.beside:
+        rows = beside(options.beside, rows, {"images": len(plan.answered), "metric": dataset.metric})
+        notes.append("Rows of another run are not paired with ours, whose masks it kept: no differences to these.")
     result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
     result |= {"metric": dataset.metric}
     result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
@@ -120,6 +123,18 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
     print("\n".join(lines))
     return rows
+
+
+def beside(path: Path, rows: list[dict[str, Any]], expected: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an earlier table, ours and what was paired with it, and those of `rows` that it has not.
+
+    Raises ConfigError when the table is of other images or of another metric.
+    """
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if (got := {name: earlier.get(name) for name in expected}) != expected:
+        raise ConfigError(f"{path}: is of {got}, these rows are of {expected}")
+    known = {row["method"] for row in earlier["methods"]}
+    return [*earlier["methods"], *(row for row in rows if row["method"] not in known)]
 
 
 def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Dataset:
@@ -174,6 +189,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="table, figures and sheet; WORK when left out")
     parser.add_argument("--ours", action="append", default=[], metavar="NAME=PRED", help="repeatable, the first counts")
     parser.add_argument("--ours-cost", action="append", default=[], metavar="NAME=SECONDS,MS", help="as measured")
+    parser.add_argument("--beside", type=Path, metavar="JSON", help="table of an earlier run whose rows are kept")
     parser.add_argument("--split", default="dev")
     parser.add_argument("--truth", type=Path, help="sealed tree of masks")
     parser.add_argument("--layout")

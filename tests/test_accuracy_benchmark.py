@@ -110,6 +110,18 @@ def test_ours_has_the_figures_of_pixelgbm_score(contest, ours, tmp_path):
     assert (tmp_path / "accuracy-dev.md").read_text().count("\n|") == 5
 
 
+def test_rows_of_an_earlier_table_stay_and_are_not_paired(contest, ours, tmp_path):
+    work = ["--work", tmp_path / "work", "--workers", "1"]
+    first = run(contest, *work, "--out", tmp_path / "first", "--ours", f"ours={ours}", "--only", "none")
+    table = tmp_path / "first" / "accuracy-dev.json"
+    rows = run(contest, *work, "--beside", table, "--only", "contrast", "--resamples", "50")
+    assert [row["method"] for row in rows] == ["ours", "all clean", "local contrast"]
+    assert rows[:2] == json.loads(table.read_text())["methods"] and len(first) == 2
+    assert "ours_minus_it" not in rows[2]
+    with pytest.raises(ConfigError, match=r"these rows are of .*'metric': 'verdict-f1'"):
+        run(contest, *work, "--beside", table, "--only", "none", "--metric", "verdict-f1")
+
+
 def test_scoring_the_test_split_leaves_a_line_and_no_sheet(tmp_path):
     items = [small_print.labelled(k, split=("train", "dev", "test")[k % 3]) for k in range(15)]
     datasets.LAYOUTS["konica-minolta"].write(tmp_path / "data", items)
