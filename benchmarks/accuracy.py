@@ -104,9 +104,15 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     methods = [*ours, all_clean(plan, scored, draws)]
     methods += [peer_method(peer, plan, scored, effort, draws) for peer in ready]
     rows = [row_of(method, ours[0] if ours else None, draws) for method in methods]
+    earlier: dict[str, Any] = {}
     if options.beside:
-        rows = beside(options.beside, rows, {"images": len(plan.answered), "metric": dataset.metric})
-        notes.append("Rows of another run are not paired with ours, whose masks it kept: no differences to these.")
+        expected = {"split": plan.split, "lots": len(plan.lots), "images": len(plan.answered), "metric": dataset.metric}
+        earlier = read_earlier(options.beside, expected)
+        known = [row["method"] for row in earlier["methods"]]
+        rows = [*earlier["methods"], *(row for row in rows if row["method"] not in known)]
+        notes.append(
+            f"{', '.join(known)}: of an earlier run on the same lots, without its masks, so not paired with others."
+        )
     result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
     result |= {"metric": dataset.metric}
     result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
@@ -114,10 +120,11 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
         for method in ours or methods[1:]:
             _note_opening(method, len(ready), options)
     elif ours:
-        counts, worst = reasons(ours[0], next(iter(options.ours.values())), plan, options.work)
+        result["reasons"], worst = reasons(ours[0], next(iter(options.ours.values())), plan, options.work)
+        images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
+    if counts := result.get("reasons") or earlier.get("reasons"):
         result["reasons"] = counts
         notes.append("Ours, most costly error: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
-        images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
     files.write_text(options.out / f"accuracy-{plan.split}.json", json.dumps(result, indent=1) + "\n")
     lines = [*_heading(plan, options), "", *table_of(rows, metric=dataset.metric), "", *notes]
     files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
@@ -125,16 +132,12 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def beside(path: Path, rows: list[dict[str, Any]], expected: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of an earlier table, ours and what was paired with it, and those of `rows` that it has not.
-
-    Raises ConfigError when the table is of other images or of another metric.
-    """
-    earlier = json.loads(path.read_text(encoding="utf-8"))
-    if (got := {name: earlier.get(name) for name in expected}) != expected:
+def read_earlier(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
+    """An earlier table. Raises ConfigError when it is of other images, lots or another metric."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if (got := {name: found.get(name) for name in expected}) != expected:
         raise ConfigError(f"{path}: is of {got}, these rows are of {expected}")
-    known = {row["method"] for row in earlier["methods"]}
-    return [*earlier["methods"], *(row for row in rows if row["method"] not in known)]
+    return found
 
 
 def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Dataset:
