@@ -126,7 +126,7 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
         result["reasons"] = counts
         notes.append("Ours, most costly error: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
     files.write_text(options.out / f"accuracy-{plan.split}.json", json.dumps(result, indent=1) + "\n")
-    lines = [*_heading(plan, options), "", *table_of(rows, metric=dataset.metric), "", *notes]
+    lines = [*_heading(plan, options, rows), "", *table_of(rows, metric=dataset.metric), "", *notes]
     files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
     print("\n".join(lines))
     return rows
@@ -145,14 +145,15 @@ def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Datase
     return replace(found, metric=options.metric or found.metric)
 
 
-def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
-    budget = f"{options.unet_minutes:g} minutes of two cores, counted as processor time"
+def _heading(plan: Plan, options: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> list[str]:
+    budget = f"; the U-Net has {options.unet_minutes:g} minutes of two cores, counted as processor time, for all of its"
+    budget = f"{budget} trainings" if any(row["method"] == "U-Net" for row in rows) else ""
     count = len(plan.lots)
     if plan.split == CROSSVAL:
-        how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by its trainings."
+        how = f"Held-out groups in {count} folds{budget}."
     else:
         tuned = "dev" if plan.lots[0].dev else "held-out groups of train"
-        how = f"Learnt from train, tuned on {tuned}; the U-Net has {budget}, shared by its trainings."
+        how = f"Learnt from train, tuned on {tuned}{budget}."
     flattered = " The peers' rules were tuned on this split, which flatters them." if plan.split == "dev" else ""
     return [f"{options.data_name}, {plan.split}, {len(plan.answered)} images. {how}{flattered}"]
 
