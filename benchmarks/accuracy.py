@@ -5,8 +5,10 @@
 
 Peers learn from the split `train` and are tuned on `dev` (those without learning on both), or on held-out groups of
 train where there is no dev; with --leave-one-group-out
-or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. What is done is
-kept in WORK: pairs/, PEER/setting.json, PEER/SPLIT/ID.png. A second run goes on from there, a stopped U-Net included.
+or --folds every image is answered by a peer that has not seen its group, neither to learn nor to tune. One forest, and
+one U-Net, serves all heads where every image is labelled for all of them. What is done is kept in WORK: pairs/,
+PEER/fitted.json, PEER/rules-METRIC.json, PEER/SPLIT/maps/ and masks-METRIC/. A second run goes on from there, a stopped
+U-Net included; with another --metric it searches rules for that and cuts the maps that are kept.
 Writes accuracy-SPLIT.json, accuracy-SPLIT.md and, never for `test`, worst-SPLIT.png. Every scoring of the split `test`
 adds a line to test-openings.md.
 """
@@ -45,23 +47,23 @@ def reasons(ours: Method, folders: Sequence[Path], plan: Plan, work: Path) -> tu
     samples = {sample.id: sample for sample in plan.answered}
     told: list[tuple[float, int, str, str, str]] = []
     for row in ours.card.per_image:
-        item = pairs.Item(plan.dataset, samples[row.id], row.head, work / "pairs" / f"{row.id}.npz")
+        item = pairs.Item(plan.dataset, samples[row.id], (row.head,), work / "pairs" / f"{row.id}.npz")
         found = _row(item, predicted[row.id], row.score)
         counts[found.reason] += 1
         told.append((row.score, -(row.predicted + (row.actual or 0)), row.id, row.head, found.reason))
     worst = sorted(told)[:WORST]
-    items = pairs.items_of(plan.dataset, [samples[id] for _, _, id, _, _ in worst], head="", work=work)
+    items = pairs.items_of(plan.dataset, [samples[id] for _, _, id, _, _ in worst], heads=(), work=work)
     rows = [
-        _row(replace(item, head=head), predicted[id], f1)
+        _row(replace(item, heads=(head,)), predicted[id], f1)
         for item, (f1, _, id, head, _) in zip(items, worst, strict=True)
     ]
     return counts, rows
 
 
 def _row(item: pairs.Item, predicted: Predictions, f1: float) -> sheet.Row:
-    head = item.head if item.head in predicted.heads else predicted.heads[0]
+    head = item.heads[0] if item.heads[0] in predicted.heads else predicted.heads[0]
     view, counted = item.view(), ~item.ignore()
-    truth, found = item.truth() & counted, predicted.mask(item.id, head) & counted
+    truth, found = item.truth()[..., 0] & counted, predicted.mask(item.id, head) & counted
     contrast = sheet.contrast(view, truth)
     score = predicted.probability(item.id, head) if predicted.has_probabilities else None
     why = sheet.reason(truth, found, contrast, f1)
@@ -102,6 +104,15 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     methods = [*ours, all_clean(plan, scored, draws)]
     methods += [peer_method(peer, plan, scored, effort, draws) for peer in ready]
     rows = [row_of(method, ours[0] if ours else None, draws) for method in methods]
+    earlier: dict[str, Any] = {}
+    if options.beside:
+        expected = {"split": plan.split, "lots": len(plan.lots), "images": len(plan.answered), "metric": dataset.metric}
+        earlier = read_earlier(options.beside, expected)
+        known = [row["method"] for row in earlier["methods"]]
+        rows = [*earlier["methods"], *(row for row in rows if row["method"] not in known)]
+        notes.append(
+            f"{', '.join(known)}: of an earlier run on the same lots, without its masks, so not paired with others."
+        )
     result: dict[str, Any] = {"data": options.data_name, "split": plan.split, "images": len(plan.answered)}
     result |= {"metric": dataset.metric}
     result |= {"seed": options.seed, "unet_minutes": options.unet_minutes, "lots": len(plan.lots), "methods": rows}
@@ -109,15 +120,24 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
         for method in ours or methods[1:]:
             _note_opening(method, len(ready), options)
     elif ours:
-        counts, worst = reasons(ours[0], next(iter(options.ours.values())), plan, options.work)
+        result["reasons"], worst = reasons(ours[0], next(iter(options.ours.values())), plan, options.work)
+        images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
+    if counts := result.get("reasons") or earlier.get("reasons"):
         result["reasons"] = counts
         notes.append("Ours, most costly error: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
-        images.write_png(options.out / f"worst-{plan.split}.png", sheet.draw(worst))
     files.write_text(options.out / f"accuracy-{plan.split}.json", json.dumps(result, indent=1) + "\n")
-    lines = [*_heading(plan, options), "", *table_of(rows, metric=dataset.metric), "", *notes]
+    lines = [*_heading(plan, options, rows), "", *table_of(rows, metric=dataset.metric), "", *notes]
     files.write_text(options.out / f"accuracy-{plan.split}.md", "\n".join(lines).rstrip() + "\n")
     print("\n".join(lines))
     return rows
+
+
+def read_earlier(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
+    """An earlier table. Raises ConfigError when it is of other images, lots or another metric."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if (got := {name: found.get(name) for name in expected}) != expected:
+        raise ConfigError(f"{path}: is of {got}, these rows are of {expected}")
+    return found
 
 
 def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Dataset:
@@ -125,14 +145,15 @@ def _opened(options: argparse.Namespace, *, truth: Path | None = None) -> Datase
     return replace(found, metric=options.metric or found.metric)
 
 
-def _heading(plan: Plan, options: argparse.Namespace) -> list[str]:
-    budget = f"{options.unet_minutes:g} minutes of two cores, counted as processor time"
+def _heading(plan: Plan, options: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> list[str]:
+    budget = f"; the U-Net has {options.unet_minutes:g} minutes of two cores, counted as processor time, for all of its"
+    budget = f"{budget} trainings" if any(row["method"] == "U-Net" for row in rows) else ""
     count = len(plan.lots)
     if plan.split == CROSSVAL:
-        how = f"Held-out groups in {count} folds; the U-Net has {budget}, shared by {count} trainings."
+        how = f"Held-out groups in {count} folds{budget}."
     else:
         tuned = "dev" if plan.lots[0].dev else "held-out groups of train"
-        how = f"Learnt from train, tuned on {tuned}; the U-Net has {budget}, shared by the heads."
+        how = f"Learnt from train, tuned on {tuned}{budget}."
     flattered = " The peers' rules were tuned on this split, which flatters them." if plan.split == "dev" else ""
     return [f"{options.data_name}, {plan.split}, {len(plan.answered)} images. {how}{flattered}"]
 
@@ -172,6 +193,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="table, figures and sheet; WORK when left out")
     parser.add_argument("--ours", action="append", default=[], metavar="NAME=PRED", help="repeatable, the first counts")
     parser.add_argument("--ours-cost", action="append", default=[], metavar="NAME=SECONDS,MS", help="as measured")
+    parser.add_argument("--beside", type=Path, metavar="JSON", help="table of an earlier run whose rows are kept")
     parser.add_argument("--split", default="dev")
     parser.add_argument("--truth", type=Path, help="sealed tree of masks")
     parser.add_argument("--layout")

@@ -168,7 +168,7 @@ def run_ours(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_peers(options: argparse.Namespace, metric: str) -> list[dict[str, Any]]:
-    """The rows of accuracy.py: ours, the empty answer, the peers; they are tuned for the metric of the job."""
+    """The rows of accuracy.py: ours, tuned for the metric of the job; the empty answer; peers tuned for `metric`."""
     data = options.work / "data"
     out = options.place / "peers" / metric
     said = [data, "--work", options.work / "peers", "--out", out, "--split", "test", "--truth", data / "truth"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +87,8 @@ def test_peer_learns_answers_and_is_scored(peer, contest, tmp_path, monkeypatch)
     assert found["setting"]["all"]["rule"]["threshold"] > 0
     if not peer.name.startswith("u-net"):  # seconds of training teach a network nothing
         assert found["overall"]["score_mean"] > rows[0]["overall"]["score_mean"]
-    masks = sorted((tmp_path / peer.name / "dev").glob("*.png"))
+    (place,) = (tmp_path / peer.name).rglob("masks-macro-f1")
+    masks = sorted(place.glob("*/*.png"))
     assert [path.stem for path in masks] == [str(k) for k in range(12, 18)]
     before = masks[0].stat().st_mtime_ns
     assert run(contest, "--work", tmp_path, "--only", peer.name, *SHORT) == rows
@@ -105,6 +108,18 @@ def test_ours_has_the_figures_of_pixelgbm_score(contest, ours, tmp_path):
     assert sum(written["reasons"].values()) == 6
     assert images.read_image(tmp_path / "worst-dev.png")[0].ndim == 3
     assert (tmp_path / "accuracy-dev.md").read_text().count("\n|") == 5
+
+
+def test_rows_of_an_earlier_table_stay_and_are_not_paired(contest, ours, tmp_path):
+    work = ["--work", tmp_path / "work", "--workers", "1"]
+    first = run(contest, *work, "--out", tmp_path / "first", "--ours", f"ours={ours}", "--only", "none")
+    table = tmp_path / "first" / "accuracy-dev.json"
+    rows = run(contest, *work, "--beside", table, "--only", "contrast", "--resamples", "50")
+    assert [row["method"] for row in rows] == ["ours", "all clean", "local contrast"]
+    assert rows[:2] == json.loads(table.read_text())["methods"] and len(first) == 2
+    assert "ours_minus_it" not in rows[2]
+    with pytest.raises(ConfigError, match=r"these rows are of .*'metric': 'verdict-f1'"):
+        run(contest, *work, "--beside", table, "--only", "none", "--metric", "verdict-f1")
 
 
 def test_scoring_the_test_split_leaves_a_line_and_no_sheet(tmp_path):
@@ -232,10 +247,17 @@ def test_network_keeps_size_and_learns_from_balanced_crops():
     dirty = flags.copy()
     dirty[140:150, 40:50, 0] = True
     image = np.random.default_rng(0).integers(0, 256, (300, 280, 6)).astype(np.uint8)
-    crops = unet_batches.Crops([image, image], [flags, dirty], [1])
+    crops = unet_batches.Crops([image, image], [flags, dirty], [(0, [1])])
     inputs, truth, weight = crops.batch(6, np.random.default_rng(1))
     assert inputs.shape == (6, CHANNELS, 64, 64) and np.isfinite(inputs).all() and weight.all()
     assert all(truth[k].any() for k in (0, 2, 4))
+    assert UNet(3).eval()(torch.zeros(1, CHANNELS, 64, 64)).shape == (1, 3, 64, 64)
+    other = np.insert(dirty, 1, False, axis=2)
+    other[200:205, 200:205, 1] = True
+    both = unet_batches.Crops([image], [other], [(0, [0]), (1, [0])])
+    _, truth, weight = both.batch(20, np.random.default_rng(1))
+    assert truth.shape == (20, 2, 64, 64) and weight.shape == (20, 1, 64, 64)
+    assert truth[::2].any(axis=(2, 3)).any(axis=1).all() and truth[::2].any(axis=(0, 2, 3)).all()
 
 
 # ---- jobs without a reference --------------------------------------------------------------------------------------
@@ -368,8 +390,165 @@ def test_the_first_look_meets_the_rare_defects(tmp_path):
 
     dataset = datasets.open_dataset(draw_job(tmp_path / "data", "textured-surfaces")).select({"train"})
     samples = sorted(dataset.samples, key=lambda s: not s.masks)[7:]  # three of thirteen have a defect
-    items = pairs.items_of(dataset, samples, head="defect", work=tmp_path)
+    items = pairs.items_of(dataset, samples, heads=("defect",), work=tmp_path)
     rows, cols = images.image_size(items[0].sample.image)
-    looked = drawn(Task(items, (), tmp_path), items, 6 * rows * cols + 1)
+    looked = drawn(Task(items, (), tmp_path, tmp_path), items, 6 * rows * cols + 1)
     assert len(looked) == 6
     assert sum(bool(item.sample.masks) for item in looked) == 3
+
+
+def test_of_several_heads_every_one_has_its_half_of_what_is_drawn(tmp_path):
+    from peers.task import Task, drawn
+
+    dataset = datasets.open_dataset(draw_job(tmp_path / "data", "steel")).select({"train"})
+    items = pairs.items_of(dataset, dataset.samples, heads=STEEL, work=tmp_path)
+    rows, cols = images.image_size(items[0].sample.image)
+    looked = drawn(Task(items, (), tmp_path, tmp_path), items, 4 * rows * cols)
+    assert [sum(item.masked[head] for item in looked) for head in range(4)] == [2, 2, 2, 2]
+    assert sum(not any(item.masked) for item in looked) == 2
+
+
+def counted(monkeypatch, module):
+    """The tasks that a peer is fitted for, from now on."""
+    tasks, fit = [], module.fit
+
+    def noted(task, **options):
+        tasks.append(task)
+        fit(task, **options)
+
+    monkeypatch.setattr(module, "fit", noted)
+    return tasks
+
+
+@pytest.mark.parametrize("name", ["forest", "u-net"])
+def test_one_fitting_serves_all_heads_that_every_image_is_labelled_for(name, tmp_path, monkeypatch):
+    pytest.importorskip({"forest": "sklearn", "u-net": "torch"}[name])
+    module = importlib.import_module({"forest": "peers.forest", "u-net": "peers.unet"}[name])
+    if name == "u-net":
+        monkeypatch.setattr(module, "_bfloat16_is_quicker", lambda: False)
+    tasks = counted(monkeypatch, module)
+    rows = run_job(draw_job(tmp_path / "data", "steel"), tmp_path / "work", "--only", name)
+    assert [task.heads for task in tasks] == [STEEL]
+    assert tasks[0].unet_minutes == 0.005
+    (setting,) = rows[1]["setting"].values()
+    assert set(setting["heads"]) == set(STEEL)
+    assert rows[1]["fit_cpu_seconds"] == setting["fit_cpu_seconds"]
+    if name == "forest":  # it finds the spots, whose kinds look alike
+        assert rows[1]["overall"]["dirty_mean"] > 0.5
+    tasks.clear()
+    run_job(draw_job(tmp_path / "apart", "manifest"), tmp_path / "others", "--only", name)
+    assert [task.heads for task in tasks] == [("crack",), ("stain",)]
+    assert [task.unet_minutes for task in tasks] == [0.0025, 0.0025]
+
+
+def test_another_metric_needs_no_other_fitting_and_no_other_maps(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    from peers import answers, forest
+
+    data = draw_job(tmp_path / "data", "steel")
+    dice = run_job(data, tmp_path / "work", "--only", "forest", "--metric", "dice")
+    forbidden = counted(monkeypatch, forest)
+    monkeypatch.setattr(answers.Peer, "mapper", None)
+    verdicts = run_job(data, tmp_path / "work", "--only", "forest", "--metric", "verdict-f1")
+    assert forbidden == []
+    heads = {metric: rows[1]["setting"]["all"]["heads"] for metric, rows in (("dice", dice), ("verdict", verdicts))}
+    assert heads["dice"] != heads["verdict"]
+    assert verdicts[1]["overall"]["score_mean"] > verdicts[0]["overall"]["score_mean"]
+    assert run_job(data, tmp_path / "work", "--only", "forest", "--metric", "dice") == dice
+
+
+def test_contrast_is_chosen_for_each_metric(tmp_path, monkeypatch):
+    data = draw_job(tmp_path / "data", "textured-surfaces")
+    tasks = counted(monkeypatch, contrast)
+    for metric in ("verdict-f1", "macro-f1", "verdict-f1"):
+        run_job(data, tmp_path / "work", "--only", "contrast", "--metric", metric)
+    assert [task.metric.name for task in tasks] == ["verdict-f1", "macro-f1"]
+
+
+def forest_task(tmp_path, heads=("defect",), layout="textured-surfaces"):
+    from peers.task import Task
+
+    root = tmp_path / "data"
+    data = datasets.open_dataset(root if root.exists() else draw_job(root, layout)).select({"train"})
+    pairs.prepare(data, work=tmp_path)
+    items = pairs.items_of(data, data.samples, heads=heads, work=tmp_path)
+    return Task(items, (), tmp_path / "lot", tmp_path)
+
+
+def brightness(view):
+    return view.test[..., :1]
+
+
+def test_rows_of_an_image_are_made_once_and_do_not_depend_on_the_others(tmp_path):
+    from peers.forest_rows import Counts, rows_of
+
+    task = forest_task(tmp_path)
+    item = next(item for item in task.train if any(item.masked))
+    asked = []
+
+    def features(view):
+        asked.append(view)
+        return brightness(view)
+
+    first = rows_of(task, item, Counts(20, 60), features)
+    assert len(asked) == 1 and first.cpu_seconds > 0
+    assert first.labels.sum() == 20 and len(first.labels) <= 80
+    again = rows_of(task, item, Counts(20, 60), features)
+    assert np.array_equal(first.columns, again.columns) and np.array_equal(first.labels, again.labels)
+    assert again.cpu_seconds == first.cpu_seconds  # whoever takes kept rows is charged what they took
+    fewer, more = rows_of(task, item, Counts(18, 50), features), rows_of(task, item, Counts(22, 66), features)
+    assert len(asked) == 1 and (fewer.labels.sum(), more.labels.sum()) == (18, 22)
+    most = rows_of(task, item, Counts(40, 200), features)
+    assert len(asked) == 2 and most.labels.sum() == 40
+    alone = rows_of(replace(task, train=(item,), kept=tmp_path / "other"), item, Counts(20, 60), features)
+    assert np.array_equal(alone.columns, first.columns)
+
+
+def test_rows_hold_defects_of_every_head_and_never_what_is_ignored(tmp_path):
+    from peers.forest_rows import NEAR, Counts, _drawn
+
+    truth, ignore = np.zeros((60, 60, 2), bool), np.zeros((60, 60), bool)
+    truth[10:20, 10:20, 0] = truth[15:25, 15:25, 1] = True
+    ignore[:, 17:30] = True
+    one, other, near, off = _drawn(np.random.default_rng(0), truth, ignore, Counts(30, 300))
+    assert (len(one), len(other), len(near), len(off)) == (30, 20, 100, 300)
+    assert truth[..., 0].ravel()[one].all() and truth[..., 1].ravel()[other].all()
+    drawn = np.concatenate([one, other, near, off])
+    assert not ignore.ravel()[drawn].any() and not truth.any(axis=2).ravel()[np.concatenate([near, off])].any()
+    rows, cols = np.unravel_index(near, (60, 60))
+    assert rows.max() < 25 + NEAR and cols.max() < 25 + NEAR
+
+
+def test_a_forest_that_met_one_class_of_a_head_says_so(tmp_path):
+    pytest.importorskip("sklearn")
+    from peers import forest
+
+    task = forest_task(tmp_path, heads=STEEL, layout="steel")
+    kept = [item for item in task.train if not item.masked[2]]
+    task = replace(task, train=tuple(kept))
+    forest.fit(task, paired=False)
+    maps = forest.mapper(task.folder, paired=False)(kept[1].view())
+    assert maps.shape == (64, 64, 4) and maps.dtype == np.uint8
+    assert not maps[..., 2].any() and maps[..., 0].any()
+
+
+def test_grey_channels_have_the_columns_of_colours(tmp_path):
+    pytest.importorskip("skimage")
+    from peers import forest
+    from skimage.feature import multiscale_basic_features
+
+    rng = np.random.default_rng(3)
+    for image in (rng.uniform(0, 255, (40, 50, 3)), np.dstack([rng.uniform(0, 255, (40, 50))] * 3)):
+        view = view_of(image, image)
+        stack = np.asarray(view.test / 255, np.float32)
+        plain = multiscale_basic_features(stack, channel_axis=-1, sigma_min=1, sigma_max=16)
+        assert np.array_equal(forest.features_of(view, paired=False), plain)
+
+
+def test_a_map_is_blurred_before_it_is_cut():
+    from peers.tuning import Choice, cut
+
+    score = np.zeros((30, 30), np.uint8)
+    score[14:17, 14:17] = 200
+    plain, blurred = (cut(score, Choice(sigma, rule.Rule(100, 0, 0.0, 0.0), 0.0, 0.0)) for sigma in (0.0, 2.0))
+    assert plain.sum() == 9 and not blurred.any()

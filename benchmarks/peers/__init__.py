@@ -20,12 +20,17 @@ __all__ = ["PEERS", "Peer"]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One row of the comparison: MODULE.fit(task) and MODULE.predictor(folder), with `options` given to both."""
+    """One row of the comparison: MODULE.fit(task) and MODULE.mapper(folder), with `options` given to both.
+
+    learns: one fitting serves all heads and metrics: MODULE.SMOOTHING are the blurs to try for a rule. Otherwise the
+    map itself is chosen for a head and a metric.
+    """
 
     name: str
     title: str
     module: str
     needs_reference: bool
+    learns: bool = False
     packages: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -34,14 +39,18 @@ class Peer:
         return next((package for package in self.packages if importlib.util.find_spec(package) is None), None)
 
     def fit(self, task: Task) -> None:
-        """Learn, tune, and leave setting.json and whatever it takes to predict in the task's folder."""
+        """Learn, and leave what it takes to map in the task's folder, and rules or the maps to search them on."""
         importlib.import_module(self.module).fit(task, **self.options)
 
-    def predictor(self, folder: Path) -> Callable[[View], NDArray[np.bool_]]:
-        """From a registered pair to its mask, as fitted in `folder`."""
-        found: Callable[[View], NDArray[np.bool_]] = importlib.import_module(self.module).predictor(
-            folder, **self.options
-        )
+    @property
+    def smoothing(self) -> tuple[float, ...]:
+        """Blurs to choose from with a rule, px."""
+        found: tuple[float, ...] = importlib.import_module(self.module).SMOOTHING
+        return found
+
+    def mapper(self, folder: Path) -> Callable[[View], NDArray[np.uint8]]:
+        """From a registered pair to its maps (rows, cols, heads), as fitted in `folder`."""
+        found: Callable[[View], NDArray[np.uint8]] = importlib.import_module(self.module).mapper(folder, **self.options)
         return found
 
 
@@ -49,7 +58,7 @@ PEERS = (
     Peer("difference", "registered difference", "peers.difference", True),
     Peer("variation", "variation model", "peers.variation", True),
     Peer("contrast", "local contrast", "peers.contrast", False),
-    Peer("forest", "trainable segmentation", "peers.forest", False, ("sklearn",), {"paired": False}),
-    Peer("forest-pair", "the same + reference", "peers.forest", True, ("sklearn",), {"paired": True}),
-    Peer("u-net", "U-Net", "peers.unet", False, ("torch",)),
+    Peer("forest", "trainable segmentation", "peers.forest", False, True, ("sklearn",), {"paired": False}),
+    Peer("forest-pair", "the same + reference", "peers.forest", True, True, ("sklearn",), {"paired": True}),
+    Peer("u-net", "U-Net", "peers.unet", False, True, ("torch",)),
 )

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peers.pairs import View
-from peers.settings import Setting, keep_best, predictor_of, to_bytes
+from peers.settings import Setting, keep_best, mapper_of, to_bytes
 from peers.task import Task
 
-__all__ = ["SETTINGS", "evidence", "fit", "predictor"]
+__all__ = ["SETTINGS", "evidence", "fit", "mapper"]
 
 BLURS = (0.0, 1.0, 2.0, 4.0)
 WINDOWS = (11, 21, 41, 81)
@@ -37,9 +37,9 @@ def fit(task: Task) -> None:
     keep_best(task, ("blur", "window", "sign"), SETTINGS, evidence, refine=_with_signs, most=MOST)
 
 
-def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
-    """A function from an image to its mask, with the setting in `folder`."""
-    return predictor_of(folder, evidence)
+def mapper(folder: Path) -> Callable[[View], NDArray[np.uint8]]:
+    """A function from an image to its map (rows, cols, 1), with the setting in `folder`."""
+    return mapper_of(folder, evidence)
 
 
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:

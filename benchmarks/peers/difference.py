@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peers.pairs import View
-from peers.settings import Setting, keep_best, predictor_of, to_bytes
+from peers.settings import Setting, keep_best, mapper_of, to_bytes
 from peers.task import Task
 
 Floats = NDArray[np.float32]
 
-__all__ = ["SETTINGS", "evidence", "fit", "predictor"]
+__all__ = ["SETTINGS", "evidence", "fit", "mapper"]
 
 BLURS = (1.0, 1.7, 2.6)
 UNITS = ("levels", "log", "deviations")
@@ -32,9 +32,9 @@ def fit(task: Task) -> None:
     keep_best(task, ("blur", "unit", "channels", "tolerance"), SETTINGS, evidence, refine=lambda s: [s])
 
 
-def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
-    """A function from a pair to its mask, with the setting in `folder`."""
-    return predictor_of(folder, evidence)
+def mapper(folder: Path) -> Callable[[View], NDArray[np.uint8]]:
+    """A function from a pair to its map (rows, cols, 1), with the setting in `folder`."""
+    return mapper_of(folder, evidence)
 
 
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:

@@ -41,11 +41,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of a data set for one head, read when asked for."""
+    """One image of a data set for some of its heads, read when asked for."""
 
     dataset: Dataset
     sample: Sample
-    head: str
+    heads: tuple[str, ...]
     path: Path
 
     @property
@@ -64,10 +64,15 @@ class Item:
             reference = kept["reference"].astype(np.float32) if covered.any() else test
             return View(test, reference, covered > 0, float(kept["cpu_seconds"]))
 
+    @property
+    def masked(self) -> tuple[bool, ...]:
+        """Which of the heads a mask is given for; the others are known to be clean without one."""
+        return tuple(bool(self.sample.masks.get(head)) for head in self.heads)
+
     def truth(self) -> NDArray[np.bool_]:
-        """(rows, cols) bool; only for images that are learnt from or tuned on."""
-        found = datasets.read_truth(self.dataset, self.sample, self._shape())[self.head]
-        return np.asarray(found >= DEFECT)
+        """(rows, cols, heads) bool; only for images that are learnt from or tuned on."""
+        found = datasets.read_truth(self.dataset, self.sample, self._shape())
+        return np.dstack([found[head] >= DEFECT for head in self.heads])
 
     def ignore(self) -> NDArray[np.bool_]:
         """(rows, cols) bool, where nothing is learnt or scored."""
@@ -80,9 +85,9 @@ class Item:
         return rows, cols
 
 
-def items_of(dataset: Dataset, samples: Sequence[Sample], *, head: str, work: Path) -> tuple[Item, ...]:
-    """The samples as items of one head, in their order; `prepare` has made their pairs."""
-    return tuple(Item(dataset, sample, head, _path(work, sample)) for sample in samples)
+def items_of(dataset: Dataset, samples: Sequence[Sample], *, heads: tuple[str, ...], work: Path) -> tuple[Item, ...]:
+    """The samples as items of these heads, in their order; `prepare` has made their pairs."""
+    return tuple(Item(dataset, sample, heads, _path(work, sample)) for sample in samples)
 
 
 def prepare(dataset: Dataset, *, work: Path, workers: int = 1) -> None:

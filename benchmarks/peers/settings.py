@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from peers import rule
 from peers.pairs import Item, View
-from peers.task import Task, drawn, read_setting, write_setting
+from peers.task import Task, drawn, read_fitted, write_fitted
+from peers.tuning import Choice, write_choices
 
-__all__ = ["STEPS_PER_UNIT", "Setting", "keep_best", "predictor_of", "to_bytes"]
+__all__ = ["STEPS_PER_UNIT", "Setting", "keep_best", "mapper_of", "to_bytes"]
 
 Setting = tuple[Any, ...]
 Maps = Callable[[View, Sequence[Setting]], Mapping[Setting, NDArray[np.uint8]]]
@@ -42,22 +43,22 @@ def keep_best(
     most: int | None = None,
     told: Callable[[Setting, rule.Rule], dict[str, Any]] | None = None,
 ) -> None:
-    """Choose setting and rule and keep them in the task's folder, the parts of the setting under `names`.
+    """Choose setting and rule for the metric of the data, and keep them; the parts of the setting under `names`.
 
     settings, maps, refine, most: as `_choose` has them. told: more that is kept, in the method's own terms.
     """
     started = time.process_time()
-    setting, chosen, values = _choose(task, settings, maps, refine=refine, most=most)
-    kept = {"setting": dict(zip(names, setting, strict=True)), "rule": chosen.to_dict(), **values}
-    more = {} if told is None else told(setting, chosen)
-    write_setting(task, kept | more | {"fit_cpu_seconds": round(time.process_time() - started, 1)})
+    setting, choice = _choose(task, settings, maps, refine=refine, most=most)
+    more = {} if told is None else told(setting, choice.rule)
+    write_choices(task.folder, task.metric, {task.heads[0]: choice}, cpu_seconds=0.0)
+    kept = {"setting": dict(zip(names, setting, strict=True)), **more}
+    write_fitted(task, kept | {"fit_cpu_seconds": round(time.process_time() - started, 1)})
 
 
-def predictor_of(folder: Path, maps: Maps) -> Callable[[View], NDArray[np.bool_]]:
-    """A function from an image, and its reference, to its mask, with the setting in `folder`."""
-    found = read_setting(folder)
-    setting, chosen = tuple(found["setting"].values()), rule.Rule(**found["rule"])
-    return lambda view: rule.apply(maps(view, [setting])[setting], chosen)
+def mapper_of(folder: Path, maps: Maps) -> Callable[[View], NDArray[np.uint8]]:
+    """A function from an image, and its reference, to its map (rows, cols, 1), with the setting in `folder`."""
+    setting = tuple(read_fitted(folder)["setting"].values())
+    return lambda view: maps(view, [setting])[setting][..., np.newaxis]
 
 
 def _choose(
@@ -67,8 +68,8 @@ def _choose(
     *,
     refine: Callable[[Setting], Sequence[Setting]],
     most: int | None = None,
-) -> tuple[Setting, rule.Rule, dict[str, float]]:
-    """The setting and rule with the best smoothed value on train and dev together, and these values.
+) -> tuple[Setting, Choice]:
+    """The setting and rule with the best smoothed value on train and dev together.
 
     refine: what a finalist of the first look is compared with before the choice, itself included. most: pixels of the
     images that the finalists meet; None: all.
@@ -79,8 +80,7 @@ def _choose(
     wide = list(dict.fromkeys(s for finalist in finalists for s in refine(finalist)))
     found = _values(task, items if most is None else drawn(task, items, most), wide, maps, regions=True)
     best = max(found, key=lambda setting: found[setting][1])
-    chosen, smooth, value = found[best]
-    return best, chosen, {"tuned_smooth": smooth, "tuned": value}
+    return best, Choice(0.0, *found[best])
 
 
 def _values(
@@ -88,7 +88,7 @@ def _values(
 ) -> dict[Setting, tuple[rule.Rule, float, float]]:
     parts: dict[Setting, list[rule.Tables]] = {setting: [] for setting in settings}
     for item in items:
-        truth, ignore = item.truth(), item.ignore()
+        truth, ignore = item.truth()[..., 0], item.ignore()
         for setting, score in maps(item.view(), settings).items():
             parts[setting].append(rule.tabulate([(score, truth, ignore)], THRESHOLDS))
     return {s: rule.search(rule.join(parts.pop(s)), task.metric, regions=regions) for s in settings}

@@ -16,22 +16,30 @@ from pixelgbm.groups import fold_table
 from pixelgbm.images import image_size
 from pixelgbm.metrics import METRICS, Metric
 
-__all__ = ["Task", "drawn", "inner_folds", "read_setting", "write_setting"]
+__all__ = ["FITTED", "Task", "drawn", "inner_folds", "read_fitted", "write_fitted"]
+
+FITTED = "fitted.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """train: to learn from. dev: to tune on; empty when a peer has to hold some of `train` out itself.
+    """train: to learn from. dev: to tune on, of the same heads; empty when a peer has to hold some of `train` out.
 
-    unet_minutes: of two cores, for one training of the U-Net.
+    kept: a folder for what other fittings of these heads can use again. unet_minutes: of two cores, for one training of
+    the U-Net.
     """
 
     train: tuple[Item, ...]
     dev: tuple[Item, ...]
     folder: Path
+    kept: Path
     seed: int = 0
     workers: int = 1
     unet_minutes: float = 42.0
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return self.train[0].heads
 
     @property
     def metric(self) -> Metric:
@@ -49,20 +57,26 @@ def inner_folds(items: Sequence[Item], *, folds: int, seed: int) -> list[list[It
 
 
 def drawn(task: Task, items: Sequence[Item], most: int) -> list[Item]:
-    """Drawn images of so many pixels, half of them with a mask where there are as many: few others tell much."""
+    """Drawn images of so many pixels, half of them with a mask where there are as many: few others tell much.
+
+    Of several heads every one has its half, so these are more images in all.
+    """
     order = task.rng(2).permutation(len(items)).tolist()
     rows, cols = image_size(items[order[0]].sample.image)
     count = max(2, most // (rows * cols))
-    masked = [k for k in order if items[k].sample.masks.get(items[k].head)][: count // 2]
+    masked = dict.fromkeys(
+        k for h in range(len(task.heads)) for k in [k for k in order if items[k].masked[h]][: count // 2]
+    )
+    count = max(count, len(masked) + count - count // 2)
     return [items[k] for k in sorted(list(dict.fromkeys([*masked, *order]))[:count])]
 
 
-def write_setting(task: Task, setting: dict[str, Any]) -> None:
-    """Keep what was chosen; its presence says that the peer is ready to predict."""
-    files.write_text(task.folder / "setting.json", json.dumps(setting, indent=1) + "\n")
+def write_fitted(task: Task, facts: dict[str, Any]) -> None:
+    """Keep what is worth knowing of a fitting, last of all: its presence says that the peer is ready to map."""
+    files.write_text(task.folder / FITTED, json.dumps(facts, indent=1) + "\n")
 
 
-def read_setting(folder: Path) -> dict[str, Any]:
-    """What `write_setting` kept."""
-    found: dict[str, Any] = json.loads((folder / "setting.json").read_text(encoding="utf-8"))
+def read_fitted(folder: Path) -> dict[str, Any]:
+    """What `write_fitted` kept."""
+    found: dict[str, Any] = json.loads((folder / FITTED).read_text(encoding="utf-8"))
     return found

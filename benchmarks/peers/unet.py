@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from peers import rule
 from peers.pairs import Item, View
-from peers.task import Task, inner_folds, read_setting, write_setting
+from peers.task import Task, inner_folds, read_fitted, write_fitted
+from peers.tuning import keep_maps
 from peers.unet_batches import load, planes_of
 from peers.unet_network import CHANNELS, STRIDE, UNet
 
-__all__ = ["fit", "predictor"]
+__all__ = ["SMOOTHING", "fit", "mapper"]
 
 BATCH = 8
 PEAK_RATE = 2e-3
@@ -38,10 +38,15 @@ CHECKPOINT_S = 120.0
 SMOOTH = 20.0
 """Pixels added to both sides of the Dice ratio: a clean crop then pays for what is marked in it."""
 BCE_WEIGHT = 4.0
+SMOOTHING = (0.0,)
+"""The network's maps are smooth."""
 
 
 def fit(task: Task) -> None:
-    """Train on `task.train` for its minutes on two cores' worth of processor time, then tune on `task.dev`."""
+    """Train on `task.train` for its minutes of two cores as processor time, and map `task.dev` for the rules.
+
+    One network for all heads of the task. Without dev a quarter of the groups of train is mapped, and not learnt from.
+    """
     torch.manual_seed(task.seed)
     torch.set_num_threads(task.workers)
     _hold_memory()
@@ -50,24 +55,24 @@ def fit(task: Task) -> None:
         held_out, *rest = inner_folds(train, folds=4, seed=task.seed)
         train, dev = tuple(item for part in rest for item in part), tuple(held_out)
     net, facts = _train(task, train)
-    labelled = ((_score(net, item.view(), facts["bfloat16"]), item.truth(), item.ignore()) for item in dev)
-    chosen, smooth, value = rule.search(rule.tabulate(labelled, rule.PROBABILITIES), task.metric)
-    write_setting(task, {"rule": chosen.to_dict(), "tuned_smooth": smooth, "tuned": value, **facts})
+    started = time.process_time()
+    keep_maps(task, ((item, _score(net, item.view(), facts["bfloat16"])) for item in dev))
+    facts["fit_cpu_seconds"] = round(facts["fit_cpu_seconds"] + time.process_time() - started, 1)
+    write_fitted(task, facts)
 
 
-def predictor(folder: Path) -> Any:
-    """A function from a pair to its mask, with the weights and the rule in `folder`."""
-    setting = read_setting(folder)
-    net = UNet()
-    net.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+def mapper(folder: Path) -> Callable[[View], NDArray[np.uint8]]:
+    """A function from a pair to its maps, (rows, cols, heads) of bytes, with the weights in `folder`."""
+    facts, weights = read_fitted(folder), torch.load(folder / "weights.pt", weights_only=True)
+    net = UNet(len(weights["head.bias"]))
+    net.load_state_dict(weights)
     net = net.to(memory_format=torch.channels_last).eval()
-    chosen = rule.Rule(**setting["rule"])
-    return lambda view: rule.apply(_score(net, view, setting["bfloat16"]), chosen)
+    return lambda view: _score(net, view, facts["bfloat16"])
 
 
 def _train(task: Task, train: tuple[Item, ...]) -> tuple[UNet, dict[str, Any]]:
     """The averaged network, and what is worth knowing of its training."""
-    net = UNet().to(memory_format=torch.channels_last)
+    net = UNet(len(task.heads)).to(memory_format=torch.channels_last)
     average = copy.deepcopy(net).eval()
     optimizer = torch.optim.AdamW(_parts(net), lr=PEAK_RATE)
     rng = task.rng(6)
@@ -136,10 +141,10 @@ def _schedule(done: float) -> float:
 
 
 def _loss(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Binary cross-entropy and, crop by crop as the metric counts image by image, Dice."""
+    """Binary cross-entropy and, crop by crop and head by head as the metric counts image by image, Dice."""
     entropy = (functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight).mean()
     p, t = torch.sigmoid(logits) * weight, truth * weight
-    hits, total = (p * t).sum((1, 2, 3)), (p + t).sum((1, 2, 3))
+    hits, total = (p * t).sum((2, 3)), (p + t).sum((2, 3))
     return BCE_WEIGHT * entropy + (1 - (2 * hits + SMOOTH) / (total + SMOOTH)).mean()
 
 
@@ -184,17 +189,17 @@ def _bfloat16_is_quicker() -> bool:
 
 @torch.inference_mode()
 def _score(net: UNet, view: View, halved: bool) -> NDArray[np.uint8]:
-    """255 x the probability, the mean over the image, mirrored both ways, and turned by half."""
+    """255 x the probabilities (rows, cols, heads), the mean over the image, mirrored both ways, and turned by half."""
     rows, cols = view.covered.shape
     planes = planes_of(np.rint(view.test), np.rint(view.reference), view.covered)
     lack = [(0, -n % STRIDE) for n in (rows, cols)]
     inputs = torch.from_numpy(np.pad(planes, [(0, 0), *lack], mode="symmetric"))[None]
-    found = torch.zeros(inputs.shape[-2:])
+    found = torch.zeros(net.head.out_channels, *inputs.shape[-2:])
     for axes in _mirrors():
         with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             logits = net(inputs.flip(axes).contiguous(memory_format=torch.channels_last))
-        found += torch.sigmoid(logits.float()).flip(axes)[0, 0] / 4
-    return np.asarray(np.rint(255 * found[:rows, :cols].numpy()), np.uint8)
+        found += torch.sigmoid(logits.float()).flip(axes)[0] / 4
+    return np.asarray(np.rint(255 * found[:, :rows, :cols].numpy()), np.uint8).transpose(1, 2, 0)
 
 
 def _mirrors() -> Iterator[tuple[int, ...]]:

@@ -28,25 +28,29 @@ def planes_of(test: Floats, reference: Floats, covered: NDArray[np.bool_]) -> Fl
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """Whole pairs in memory as bytes: images (rows, cols, 6), flags (rows, cols, 3): truth, counted, covered."""
+    """Whole pairs in memory as bytes.
+
+    images: (rows, cols, 6). flags: (rows, cols, heads + 2), the truth of every head, counted, covered. dirty: of every
+    head that has any, its number and the images with its defects.
+    """
 
     images: list[NDArray[np.uint8]]
     flags: list[NDArray[np.bool_]]
-    dirty: list[int]
+    dirty: list[tuple[int, list[int]]]
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-        """Inputs (size, 10, CROP, CROP), truth and weight (size, 1, CROP, CROP)."""
+        """Inputs (size, 10, CROP, CROP), truth (size, heads, CROP, CROP), weight (size, 1, CROP, CROP)."""
         crops = [self._crop(rng, centred=bool(self.dirty) and k % 2 == 0) for k in range(size)]
         inputs, truth, weight = (np.stack(parts) for parts in zip(*crops, strict=True))
         return inputs, truth, weight
 
     def _crop(self, rng: np.random.Generator, *, centred: bool) -> tuple[Floats, Floats, Floats]:
-        number = int(rng.choice(self.dirty)) if centred else int(rng.integers(len(self.images)))
+        head, number = self._dirty(rng) if centred else (0, int(rng.integers(len(self.images))))
         image, flags = self.images[number], self.flags[number]
         room = [n - CROP for n in image.shape[:2]]
         at = [int(rng.integers(n + 1)) for n in room]
         if centred:
-            pixels = np.argwhere(flags[..., 0] & flags[..., 1])
+            pixels = np.argwhere(flags[..., head] & flags[..., -2])
             away = rng.integers(-CROP // 3, CROP // 3 + 1, 2)
             middle = pixels[rng.integers(len(pixels))] - CROP // 2 + away
             at = [int(np.clip(m, 0, n)) for m, n in zip(middle, room, strict=True)]
@@ -55,9 +59,16 @@ class Crops:
         image, flags = np.rot90(image[window], turns), np.rot90(flags[window], turns)
         if mirrored:
             image, flags = image[:, ::-1], flags[:, ::-1]
-        test, reference, covered = _relit(rng, image[..., :3], image[..., 3:], flags[..., 2])
-        truth, weight = (np.ascontiguousarray(flags[None, ..., k], np.float32) for k in (0, 1))
+        test, reference, covered = _relit(rng, image[..., :3], image[..., 3:], flags[..., -1])
+        truth, weight = (
+            np.ascontiguousarray(part.transpose(2, 0, 1), np.float32) for part in (flags[..., :-2], flags[..., -2:-1])
+        )
         return planes_of(test, reference, covered), truth, weight
+
+    def _dirty(self, rng: np.random.Generator) -> tuple[int, int]:
+        """A head, all alike, and one of the images with its defects."""
+        head, numbers = self.dirty[int(rng.integers(len(self.dirty))) if len(self.dirty) > 1 else 0]
+        return head, int(rng.choice(numbers))
 
 
 def _relit(
@@ -87,5 +98,6 @@ def load(items: Sequence[Item]) -> Crops:
         around = [(n // 2, n - n // 2) for n in lack]
         images.append(np.pad(image, [*around, (0, 0)], mode="symmetric"))
         flags.append(np.pad(flag, [*around, (0, 0)]))
-    dirty = [k for k, flag in enumerate(flags) if (flag[..., 0] & flag[..., 1]).any()]
-    return Crops(images, flags, dirty)
+    heads = len(items[0].heads)
+    dirty = [(h, [k for k, flag in enumerate(flags) if (flag[..., h] & flag[..., -2]).any()]) for h in range(heads)]
+    return Crops(images, flags, [(head, numbers) for head, numbers in dirty if numbers])

@@ -46,9 +46,9 @@ class InvertedResidual(nn.Module):
 
 
 class UNet(nn.Module):
-    """(n, CHANNELS, rows, cols) float -> (n, 1, rows, cols) logits; rows and cols are multiples of STRIDE."""
+    """(n, CHANNELS, rows, cols) float -> (n, heads, rows, cols) logits; rows and cols are multiples of STRIDE."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: int = 1) -> None:
         super().__init__()
         self.stem = _conv(CHANNELS, WIDTHS[0], 3)
         self.down = nn.ModuleList()
@@ -62,7 +62,7 @@ class UNet(nn.Module):
             dense = skip <= WIDTHS[1]
             last = _conv(skip, skip, 3) if dense else InvertedResidual(skip, skip)
             self.up.append(nn.Sequential(_conv(below + skip, skip, 1), last))
-        self.head = nn.Conv2d(WIDTHS[0], 1, 1)
+        self.head = nn.Conv2d(WIDTHS[0], heads, 1)
         nn.init.constant_(self.head.bias, -4.0)  # a defect is rare: without this the first steps unlearn a half
 
     def forward(self, x: Tensor) -> Tensor:

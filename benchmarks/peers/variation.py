@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from peers import rule
 from peers.pairs import View
-from peers.settings import STEPS_PER_UNIT, Setting, keep_best, predictor_of, to_bytes
+from peers.settings import STEPS_PER_UNIT, Setting, keep_best, mapper_of, to_bytes
 from peers.task import Task
 
-__all__ = ["SETTINGS", "evidence", "fit", "predictor"]
+__all__ = ["SETTINGS", "evidence", "fit", "mapper"]
 
 BLURS = (0.7, 1.2, 2.0, 3.0)
 RATIOS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -41,9 +41,9 @@ def _a_and_b(setting: Setting, chosen: rule.Rule) -> dict[str, Any]:
     return {"model": {"a": least, "b": least * setting[1]}}
 
 
-def predictor(folder: Path) -> Callable[[View], NDArray[np.bool_]]:
-    """A function from a pair to its mask, with the setting in `folder`."""
-    return predictor_of(folder, evidence)
+def mapper(folder: Path) -> Callable[[View], NDArray[np.uint8]]:
+    """A function from a pair to its map (rows, cols, 1), with the setting in `folder`."""
+    return mapper_of(folder, evidence)
 
 
 def evidence(view: View, settings: Sequence[Setting]) -> Mapping[Setting, NDArray[np.uint8]]:
