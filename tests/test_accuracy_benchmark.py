@@ -533,7 +533,7 @@ def test_a_forest_that_met_one_class_of_a_head_says_so(tmp_path):
 
 
 def test_grey_channels_have_the_columns_of_colours(tmp_path):
-    pytest.importorskip("skimage")
+    pytest.importorskip("sklearn")
     from peers import forest
     from skimage.feature import multiscale_basic_features
 
