@@ -12,7 +12,7 @@ import pytest
 
 from pixelgbm import datasets
 from pixelgbm.__main__ import run
-from pixelgbm.augmentation import RIM, augment
+from pixelgbm.augmentation import RIM, augment, flaws
 from pixelgbm.augmentation.flaws import KINDS, draw_flaw
 from pixelgbm.augmentation.grafting import cut_patches, graft
 from pixelgbm.config import preset
@@ -135,6 +135,13 @@ def test_a_drawn_flaw_changes_its_mask_and_a_rim_and_nothing_else(kind, channels
         assert set(np.unique(mask)) == {0, 255}
         assert not (differs(new, image) & ~around(mask)).any()
         assert differs(new, image)[mask > 0].mean() > 0.9
+
+
+def test_a_scratch_that_is_lifted_all_the_way_is_drawn_whole(monkeypatch):
+    monkeypatch.setattr(flaws, "_wave", lambda rng, count, pitch: np.full(count, -1.0))
+    for seed in range(12):
+        new, mask = draw_flaw(surface(3), "scratch", rng=np.random.default_rng(seed))
+        assert mask.any() and differs(new, surface(3))[mask > 0].mean() > 0.9
 
 
 # ---- a folder ------------------------------------------------------------------------------------------------------

@@ -103,19 +103,25 @@ def _scratch(rng: np.random.Generator, shape: tuple[int, int], size: float) -> _
     path = np.cumsum(np.stack([np.sin(heading), np.cos(heading)], axis=1), axis=0)
     path += _middle(rng, shape) - path[steps // 2]
     pressure = np.clip(1 + 0.35 * _wave(rng, steps, 20.0), 0.3, None) * np.clip(np.hanning(steps) * 6, 0.2, 1)
-    if rng.random() < 0.4:
-        pressure *= _wave(rng, steps, 15.0) > -0.8
+    pressed = pressure * (_wave(rng, steps, 15.0) > -0.8) if rng.random() < 0.4 else pressure
     width = max(0.7, _drawn(rng, _WIDTH) * math.sqrt(size))
+    line = _stroke(shape, path, pressed, width)
+    if not line.any():  # lifted all the way, as far as it lies in the image
+        line = _stroke(shape, path, pressure, width)
+    mask = line > 0.4 * float(np.quantile(line[line > 0], 0.9))
+    lip = _shifted(line, rng.uniform(0, 2 * math.pi), width) * np.float32(rng.choice([0.0, 0.0, 0.6]))
+    return _Shape(mask, (line - lip) * _sign(rng, dark=0.5), _tint(rng, 0.03))
 
-    def stroke(fine: _Plane, points: NDArray[np.int32]) -> None:
+
+def _stroke(shape: tuple[int, int], path: NDArray[np.float64], pressure: NDArray[np.float64], width: float) -> _Plane:
+    """(rows, cols) a line of `width` px along a path of (row, col), as dark as it is pressed."""
+
+    def draw(fine: _Plane, points: NDArray[np.int32]) -> None:
         for one, two, pressed in zip(points, points[1:], pressure[1:].tolist(), strict=False):
             if pressed > 0:
                 cv2.line(fine, one.tolist(), two.tolist(), float(pressed), max(1, round(_FINER * width)))
 
-    line = _rendered(shape, path, stroke, margin=2 * width, soft=0.45)
-    mask = line > 0.4 * float(np.quantile(line[line > 0], 0.9))
-    lip = _shifted(line, rng.uniform(0, 2 * math.pi), width) * np.float32(rng.choice([0.0, 0.0, 0.6]))
-    return _Shape(mask, (line - lip) * _sign(rng, dark=0.5), _tint(rng, 0.03))
+    return _rendered(shape, path, draw, margin=2 * width, soft=0.45)
 
 
 def _speck(rng: np.random.Generator, shape: tuple[int, int], size: float) -> _Shape:
