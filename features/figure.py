@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 
 from features.kernels.rarity import squared_lengths
 from features.levels import median, thinned
-from features.planes import Planes, Recipe
+from features.planes import Of, Planes, Recipe, plane_of
 from features.smoothing import smooth
 
-__all__ = ["colour_of", "depth_of", "level_of", "line_of", "rim_of", "roughness_of", "spot_of", "unlike_of", "wide_of"]
+__all__ = ["depth_of", "level_of", "line_of", "rim_of", "roughness_of", "spot_of", "unlike_of", "wide_of"]
 
 Plane = NDArray[np.float32]
-Of = tuple[str, ...]
-"""The name of a plane of logarithms, or of two: their difference."""
 
 APART = 0.7
 """Share of the variance of log light that two tones must explain for one of them to be called ground."""
@@ -110,11 +108,6 @@ def unlike_of(blur: float, colours: tuple[Of, ...], scale: float) -> tuple[str, 
     return f"{unblurred} {blur:g}", make
 
 
-def colour_of(planes: Planes, of: Of) -> Plane:
-    """The plane of one logarithm, or the difference of two."""
-    return planes[of[0]] - planes[of[1]] if len(of) > 1 else planes[of[0]]
-
-
 class _Figure:
     """Means and deviations over the figure of an image."""
 
@@ -128,14 +121,14 @@ class _Figure:
         self.upright = rows > cols
 
     def plane(self, of: Of) -> Plane:
-        return colour_of(self._planes, of)
+        return plane_of(self._planes, of)
 
     def flat(self, of: Of, across: float, scale: float) -> Plane:
         """A plane less its mean along the figure; kept."""
         name = f"figure flat {' '.join(of)} {across:g} {scale:g}"
 
         def make(planes: Planes) -> Plane:
-            plane = colour_of(planes, of)
+            plane = plane_of(planes, of)
             return plane - self.mean(plane, scale * across, scale * LENGTH)
 
         return self._planes.of_whole(name, make)

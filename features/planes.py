@@ -9,9 +9,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Planes", "Recipe"]
+__all__ = ["Of", "Planes", "Recipe", "plane_of"]
 
 Plane = NDArray[np.float32]
+Of = tuple[str, ...]
+"""The name of a plane of logarithms, or of two: their difference."""
 
 
 class Planes(Mapping[str, Plane]):
@@ -85,3 +87,8 @@ class Planes(Mapping[str, Plane]):
 
 Recipe = Callable[[Planes], Plane]
 """Makes one plane of others."""
+
+
+def plane_of(planes: Planes, of: Of) -> Plane:
+    """The plane of one logarithm, or the difference of two."""
+    return planes[of[0]] - planes[of[1]] if len(of) > 1 else planes[of[0]]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.kernels.lines import keep_stronger
 from features.levels import median, thinned
-from features.planes import Planes, Recipe
+from features.planes import Of, Planes, Recipe, plane_of
 from features.smoothing import smooth
 
 __all__ = ["DIRECTIONS", "LENGTH", "edge_of", "line_of", "spot_of"]
@@ -48,9 +48,6 @@ Pieces = tuple[tuple[int, float], ...]
 PIECES: Pieces = ((-2, 0.35), (-1, 0.77), (0, 1.0), (1, 0.77), (2, 0.35))
 """(place, weight): short lines, PITCH apart, whose sum is a long one: nearly a Gaussian of sigma 20."""
 PITCH = 12.5
-
-Of = tuple[str, ...]
-"""The name of a plane of logarithms, or of two: their difference."""
 
 
 def spot_of(of: Of, sigma: float, scale: float) -> tuple[str, Recipe]:
@@ -149,7 +146,7 @@ def _recipe(kind: str, of: Of, size: float, scale: float, make: Callable[[_Field
 
 def _whitened(planes: Planes, of: Of, scale: float) -> Spectrum:
     """The spectrum W FT(clip(FT^-1(W F))), W = S^-1/2; S: the power spectrum within LAG (Blackman and Tukey 1958)."""
-    plane = planes[of[0]] - planes[of[1]] if len(of) > 1 else planes[of[0]]
+    plane = plane_of(planes, of)
     plane = plane - smooth(plane, scale * TREND)
     rim, extent = _extent(plane.shape, scale)
     below, right = (whole - n - rim for whole, n in zip(extent, plane.shape, strict=True))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.column import Column
-from features.planes import Recipe
+from features.planes import Of, Recipe
 from features.scene import Canvas
-from features.whitening import DIRECTIONS, LENGTH, Of, edge_of, line_of, spot_of
+from features.whitening import DIRECTIONS, LENGTH, edge_of, line_of, spot_of
 
 __all__ = ["columns"]
 
