@@ -3,7 +3,7 @@
 Numpy, Numba and OpenCV only; knows nothing of training, data sets or decisions.
 """
 
-from features.catalog import DEFAULT, EVIDENCE, FAMILIES
+from features.catalog import DEFAULT, EVIDENCE, FAMILIES, SURFACE
 from features.errors import FeatureError
 from features.extract import begin_pixels, extract, extract_scene, sample_columns, strips, with_halo, write_columns
 from features.planes import Planes
@@ -18,6 +18,7 @@ __all__ = [
     "EVIDENCE",
     "FAMILIES",
     "MEASURES",
+    "SURFACE",
     "FeatureError",
     "FeatureSpec",
     "FeatureStack",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.column import Family
 from features.families import broad, colour, context, contrast, difference, figure, gabor, rarity, whitened
 
-__all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN"]
+__all__ = ["DEFAULT", "EVIDENCE", "FAMILIES", "LEAN", "SURFACE"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -84,6 +84,9 @@ EVIDENCE: tuple[str, ...] = tuple(name for name in FAMILIES if name != "context"
 
 DEFAULT: tuple[str, ...] = ("difference", "contrast", "gabor", "colour")
 """What is measured unless more is said."""
+
+SURFACE: tuple[str, ...] = ("contrast", "gabor", "colour", "broad", "rarity", "whitened")
+"""For a surface without a reference: what stands out, finely and broadly, and what the rest of the image foretells."""
 
 LEAN: frozenset[str] = frozenset(
     (

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from features import FeatureError, FeatureSpec
+from features import SURFACE, FeatureError, FeatureSpec
 from pixelgbm.errors import ConfigError
 
 __all__ = ["BoosterConfig", "RunConfig", "SamplingConfig", "load_config", "preset"]
@@ -17,6 +17,9 @@ _T = TypeVar("_T")
 
 PROFILES = ("fast", "best")
 """One look; or more, each later one reading the map of the one before."""
+
+PRESETS = (*PROFILES, "surface")
+"""What `preset` and a run.toml may start from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +157,24 @@ class RunConfig:
         return plain
 
 
-def preset(profile: str) -> RunConfig:
-    """What a profile is unless more is said: "fast" is the lean first look of "best", with hard pixels mined, alone.
+def preset(name: str) -> RunConfig:
+    """What a profile is unless more is said.
 
-    Raises ConfigError for an unknown profile.
+    "best" is what RunConfig is. "fast" is its lean first look, with hard pixels mined, alone. "surface" is one look,
+    too, with all columns of families that take an image without a reference for its own norm. Raises ConfigError
+    for an unknown name.
     """
-    if profile == "fast":
-        return RunConfig(profile=profile, features=FeatureSpec(lean=True), booster=_first_booster())
-    return RunConfig(profile=profile)
+    if name == "fast":
+        return RunConfig(profile="fast", features=FeatureSpec(lean=True), booster=_first_booster())
+    if name == "surface":
+        return RunConfig(profile="fast", features=FeatureSpec(families=SURFACE), booster=_first_booster())
+    if name not in PRESETS:
+        raise ConfigError(_unknown(name))
+    return RunConfig(profile=name)
 
 
 def load_config(path: Path, *, profile: str | None = None) -> RunConfig:
-    """Read a `run.toml`; what it does not name is that of the profile, which `profile` replaces.
+    """Read a `run.toml`; what it does not name is that of its profile (`preset`), which `profile` replaces.
 
     Raises ConfigError, one line with the file and the table: unreadable, not TOML, an unknown key,
     a value of another type or out of range.
@@ -180,9 +189,16 @@ def load_config(path: Path, *, profile: str | None = None) -> RunConfig:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {' '.join(str(error).split())}") from error
-    chosen = table.get("profile", RunConfig().profile) if profile is None else profile
-    default = preset(chosen) if chosen in PROFILES else RunConfig()  # else refused by name below
-    return _merged(default, table | {"profile": chosen}, where=f"{path}: ")
+    named = table.pop("profile", None)
+    if profile is None and named is not None:
+        profile = _typed(named, "", where=f"{path}: profile")
+        if profile not in PRESETS:
+            raise ConfigError(f"{path}: {_unknown(profile)}")
+    return _merged(RunConfig() if profile is None else preset(profile), table, where=f"{path}: ")
+
+
+def _unknown(profile: str) -> str:
+    return f"unknown profile {profile!r}; known: {', '.join(map(repr, PRESETS))}"
 
 
 def _merged(default: _T, table: dict[str, Any], *, where: str) -> _T:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from features import SURFACE
 from pixelgbm.config import BoosterConfig, RunConfig, SamplingConfig, load_config, preset
 from pixelgbm.errors import ConfigError
 
@@ -39,8 +41,18 @@ def test_a_profile_brings_its_own_defaults(tmp_path: Path) -> None:
     everything = load_config(_written(tmp_path, "[features]\nlean = false\n"), profile="fast")
     assert everything.profile == "fast" and not everything.features.lean
     assert preset("best") == RunConfig()
-    with pytest.raises(ConfigError, match="unknown profile 'slow'"):
+    with pytest.raises(ConfigError, match=r"^unknown profile 'slow'"):
         load_config(_written(tmp_path, ""), profile="slow")
+
+
+def test_the_profile_surface_is_one_look_at_what_needs_no_reference(tmp_path: Path) -> None:
+    surface = preset("surface")
+    assert surface.profile == "fast" and surface.features.families == SURFACE and not surface.features.lean
+    assert "difference" not in SURFACE and {"rarity", "whitened"} < set(SURFACE)
+    assert load_config(_written(tmp_path, 'profile = "surface"\n[sampling]\nnegatives = 300\n')) == replace(
+        surface, sampling=replace(surface.sampling, negatives=300)
+    )
+    assert load_config(_written(tmp_path, 'profile = "best"\n'), profile="surface") == surface
 
 
 def test_families_may_be_chosen(tmp_path: Path) -> None:
@@ -72,7 +84,8 @@ def test_families_may_be_chosen(tmp_path: Path) -> None:
         ('[features]\nblue = "maybe"\n', r"run\.toml: \[features\]: .*maybe"),
         ('[features]\nfamilies = ["context"]\n', r"run\.toml: \[features\]: the first look has no context"),
         ("context_rounds = 9\n", r"context_rounds must lie in 1\.\.4, got 9"),
-        ('profile = "slow"\n', r"run\.toml: unknown profile 'slow'; known: 'fast', 'best'"),
+        ("profile = 3\n", r"run\.toml: profile must be a text, got 3"),
+        ('profile = "slow"\n', r"run\.toml: unknown profile 'slow'; known: 'fast', 'best', 'surface'"),
         ("seed = \n", r"run\.toml: not TOML: "),
     ],
 )

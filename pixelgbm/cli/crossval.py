@@ -8,9 +8,9 @@ import click
 
 from pixelgbm import crossvalidation
 from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.learning import config_options, read_config
 from pixelgbm.cli.options import PATH, data_options, list_data, metric_option, say_excluded, workers_option
 from pixelgbm.cli.score import show_scorecard
-from pixelgbm.config import RunConfig, load_config
 from pixelgbm.tuning import TRIALS
 
 __all__ = ["command"]
@@ -21,7 +21,7 @@ __all__ = ["command"]
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="Folder for models, predictions and scorecard.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts, made of whole groups.")
 @click.option("--leave-one-group-out", is_flag=True, help="A fold for each group instead.")
-@click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
+@config_options
 @click.option("--split", "splits", multiple=True, metavar="S", help="Repeatable.  [default: all]")
 @click.option("--wrong-references", is_flag=True, help="Also predict with references of other groups, and say how bad.")
 @click.option("--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Rules to try in each fold.")
@@ -36,6 +36,7 @@ def command(
     folds: int,
     leave_one_group_out: bool,
     config: Path | None,
+    profile: str | None,
     splits: tuple[str, ...],
     wrong_references: bool,
     trials: int,
@@ -53,7 +54,7 @@ def command(
       pixelgbm crossval data --leave-one-group-out --out crossval
     """
     console = Console(quiet=quiet, json_path=json_path)
-    run_config = RunConfig() if config is None else load_config(config)
+    run_config = read_config(config, profile)
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits, metric=metric)
     say_excluded(console, dataset)
     with console.progress() as progress:

@@ -8,8 +8,8 @@ import click
 
 from pixelgbm import training
 from pixelgbm.cli.console import Console, json_option, quiet_option
+from pixelgbm.cli.learning import config_options, read_config
 from pixelgbm.cli.options import PATH, data_options, list_data, metric_option, say_excluded, workers_option
-from pixelgbm.config import load_config, preset
 from pixelgbm.errors import OutputError
 
 __all__ = ["command"]
@@ -18,9 +18,8 @@ __all__ = ["command"]
 @click.command("train")
 @click.argument("data", type=PATH)
 @click.option("--out", type=PATH, required=True, metavar="MODEL", help="Folder of the model to write.")
-@click.option("--config", type=PATH, metavar="FILE", help="run.toml; what it does not name keeps its default.")
 @click.option("--split", "splits", multiple=True, default=("train",), show_default=True, help="Repeatable.")
-@click.option("--profile", help="'fast': one lean look; 'best': more.  [default: the config's, or best]")
+@config_options
 @metric_option
 @data_options
 @workers_option
@@ -46,7 +45,7 @@ def command(
       pixelgbm train demo/data --out demo/model
     """
     console = Console(quiet=quiet, json_path=json_path)
-    run_config = preset(profile or "best") if config is None else load_config(config, profile=profile)
+    run_config = read_config(config, profile)
     if out.exists() and not (out / "manifest.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise OutputError(f"{out}: there is something that is no model; choose a new folder, an empty one or a model")
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits, metric=metric)
