@@ -256,7 +256,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ("train", "dev", "test", "defects"):
         parser.add_argument(f"--{name}", type=int, help="as `pixelgbm synth` has it")
     parser.add_argument("--augment", type=int, metavar="N", help="train on N new images, too; a row of its own")
-    # Drawn defects come from the code that drew the test set: they would flatter us.
     parser.add_argument("--procedural", type=float, default=0.0, metavar="SHARE", help="drawn ones among them")
     parser.add_argument("--config", type=Path, help="run.toml of the training")
     parser.add_argument("--peer", action="append", choices=YARDSTICKS, help="repeatable; none when left out")
