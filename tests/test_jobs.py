@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pixelgbm import training
 from pixelgbm.__main__ import run
 from pixelgbm.datasets import LAYOUTS, Labelled
 from pixelgbm.datasets.steel import HEADS
+from pixelgbm.errors import ConfigError
 from pixelgbm.mapstore import maps_folder, open_store
 from pixelgbm.model import read_model
 from pixelgbm.records import Pair
@@ -127,3 +129,19 @@ def test_steel_is_tuned_and_scored_by_dice_of_image_and_class(tmp_path: Path) ->
     assert list(card["per_head"]) == list(HEADS)
     rules = [head.rule for head in read_model(tmp_path / "model").heads]
     assert [found["tune"]["heads"][head]["rule"] for head in HEADS] == [rule.to_dict() for rule in rules]
+
+
+def test_train_names_the_profile_for_surfaces_where_no_image_has_a_reference(tmp_path, tiny_data, capsys, monkeypatch):
+    def stopped(*_: object, **__: object) -> None:
+        raise ConfigError("that is enough")
+
+    monkeypatch.setattr(training, "train", stopped)
+    LAYOUTS["steel"].write(tmp_path / "steel", [draw_image(k, HEADS, split="train") for k in range(4)])
+
+    def said(data: Path, *arguments: str) -> str:
+        assert run(["train", str(data), "--out", str(tmp_path / "model"), *arguments]) == 2
+        return capsys.readouterr().out
+
+    assert "--profile surface" in said(tmp_path / "steel")
+    assert "--profile" not in said(tmp_path / "steel", "--profile", "surface")
+    assert "--profile" not in said(tiny_data)
