@@ -9,11 +9,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Of", "Planes", "Recipe", "plane_of"]
+__all__ = ["COLOURS", "LIGHT", "Of", "Planes", "Recipe", "plane_of"]
 
 Plane = NDArray[np.float32]
 Of = tuple[str, ...]
 """The name of a plane of logarithms, or of two: their difference."""
+LIGHT: Of = ("log_light",)
+COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_light")}
 
 
 class Planes(Mapping[str, Plane]):

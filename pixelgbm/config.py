@@ -164,13 +164,13 @@ def preset(name: str) -> RunConfig:
     too, with all columns of families that take an image without a reference for its own norm. Raises ConfigError
     for an unknown name.
     """
+    if name == "best":
+        return RunConfig()
     if name == "fast":
         return RunConfig(profile="fast", features=FeatureSpec(lean=True), booster=_first_booster())
     if name == "surface":
         return RunConfig(profile="fast", features=FeatureSpec(families=SURFACE), booster=_first_booster())
-    if name not in PRESETS:
-        raise ConfigError(_unknown(name))
-    return RunConfig(profile=name)
+    raise ConfigError(f"unknown profile {name!r}; known: {', '.join(map(repr, PRESETS))}")
 
 
 def load_config(path: Path, *, profile: str | None = None) -> RunConfig:
@@ -189,16 +189,13 @@ def load_config(path: Path, *, profile: str | None = None) -> RunConfig:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {' '.join(str(error).split())}") from error
-    named = table.pop("profile", None)
-    if profile is None and named is not None:
-        profile = _typed(named, "", where=f"{path}: profile")
-        if profile not in PRESETS:
-            raise ConfigError(f"{path}: {_unknown(profile)}")
-    return _merged(RunConfig() if profile is None else preset(profile), table, where=f"{path}: ")
-
-
-def _unknown(profile: str) -> str:
-    return f"unknown profile {profile!r}; known: {', '.join(map(repr, PRESETS))}"
+    where = f"{path}: "
+    named = _typed(table.pop("profile", RunConfig().profile), "", where=f"{where}profile")
+    try:
+        default = preset(named)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from error
+    return _merged(default if profile is None else preset(profile), table, where=where)
 
 
 def _merged(default: _T, table: dict[str, Any], *, where: str) -> _T:

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from features import figure
 from features.column import Column
-from features.planes import Of, Recipe
+from features.planes import COLOURS, LIGHT, Recipe
 from features.scene import Canvas
 
 __all__ = ["columns"]
 
-LIGHT: Of = ("log_light",)
-COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_light")}
 SPOTS = (0.7, 1.5, 3.0, 6.0, 12.0, 24.0)
 COLOURED_SPOTS = (1.5, 4.0, 10.0, 24.0)
 PATCH = 12.0

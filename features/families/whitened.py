@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.column import Column
-from features.planes import Of, Recipe
+from features.planes import COLOURS, LIGHT, Of, Recipe
 from features.scene import Canvas
 from features.whitening import DIRECTIONS, LENGTH, edge_of, line_of, spot_of
 
 __all__ = ["columns"]
 
-LIGHT: Of = ("log_light",)
-COLOURS: dict[str, Of] = {"red-green": ("log_red", "log_green"), "blue-light": ("log_blue", "log_light")}
 SPOTS = (2.0, 3.5, 6.0, 10.0)
 EDGES = (4.0, 7.0)
 COLOURED_SPOTS = (6.0, 10.0)

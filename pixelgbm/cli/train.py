@@ -51,7 +51,7 @@ def command(
     dataset = list_data(data, layout=layout, contest_exclusions=contest_exclusions, splits=splits, metric=metric)
     say_excluded(console, dataset)
     if config is None and profile is None and all(sample.reference is None for sample in dataset.samples):
-        console.say("no image has a reference; for such data there is --profile surface, too: compare")
+        console.say("no image has a reference; for surfaces there is --profile surface, too: compare")
     with console.progress() as progress:
         model = training.train(dataset, run_config, out=out, workers=workers, progress=progress)
     console.say(f"{out}: trained, {', '.join(head.name for head in model.heads)}, digest {model.digest[:12]}")
