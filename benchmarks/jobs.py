@@ -240,7 +240,8 @@ def _page(rows: list[dict[str, Any]]) -> list[str]:
     costs |= {"predict_peak_mib": "peak of predict, MiB"}
     lines += ["", _line(["job", *costs.values()]), _line(["---"] * (len(costs) + 1))]
     first = {row["job"]: row for row in reversed(rows)}
-    return lines + [_line([name, *(str(first[name][cost]) for cost in costs)]) for name in sorted(first)]
+    shown = {name: ["-" if row[cost] is None else str(row[cost]) for cost in costs] for name, row in first.items()}
+    return lines + [_line([name, *shown[name]]) for name in sorted(first)]
 
 
 def _line(cells: Sequence[str]) -> str:

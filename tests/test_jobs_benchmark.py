@@ -87,7 +87,7 @@ def test_rows_replace_those_of_the_same_job_and_no_others(tmp_path):
     assert [(r["job"], r["pixelgbm"]) for r in kept] == [("steel", 0.75), ("text", 0.625)]
     page = (tmp_path / "jobs.md").read_text()
     assert "| steel | Dice | 0.7500 |" in page
-    assert "| steel | a.toml | 9x9 | 4 | 1 | 2 | 3.5 | None | 90 |" in page
+    assert "| steel | a.toml | 9x9 | 4 | 1 | 2 | 3.5 | - | 90 |" in page
     assert "0.5000" not in page
 
 
