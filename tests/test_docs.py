@@ -105,6 +105,21 @@ def test_benchmarks_show_every_file_and_figure(tmp_path):
     assert hook("benchmarks")["FOLDER"] == ROOT / "benchmarks"
 
 
+def test_what_a_script_says_of_several_files_stands_once(tmp_path):
+    (tmp_path / "speed.py").write_text('"""How fast."""\n')
+    for name in ("speed-dev", "speed-train"):
+        (tmp_path / f"{name}.json").write_text('{"seed": 1}')
+    lines = [line for line in hook("benchmarks")["lines"](tmp_path) if line]
+    assert lines == ["## speed-dev", "How fast.", "- seed: 1", "## speed-train", "- seed: 1"]
+
+
+def test_a_benchmark_with_a_page_beside_it_is_shown_by_that(tmp_path):
+    (tmp_path / "speed.json").write_text('{"seed": 1}')
+    (tmp_path / "speed.md").write_text("# Speed\n\nOne core.\n\n## Trees\n\n| a |\n|---|\n| 1 |\n")
+    lines = [line for line in hook("benchmarks")["lines"](tmp_path) if line]
+    assert lines == ["## speed", "Written to speed.json.", "One core.", "### Trees", "| a |", "|---|", "| 1 |"]
+
+
 def test_named_rows_and_deep_values_of_a_benchmark_are_kept():
     render = hook("benchmarks")["render"]
     named = list(render({"methods": {"ours": {"score": 0.5}, "peer": {"score": None}}}, level=3))

@@ -1,4 +1,7 @@
-"""MkDocs hook: the figures of benchmarks/*.json as tables, each under what its script says it measures."""
+"""MkDocs hook: the figures of benchmarks/*.json as tables, each under what its script says it measures.
+
+A script that writes a page beside its JSON file is shown by that page.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,22 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def lines(folder: Path) -> Iterator[str]:
-    """Markdown: a section a JSON file of `folder`, in the order of their names."""
+    """Markdown: a section a JSON file of `folder`, in the order of their names; what a script says stands once."""
+    told: list[Sequence[str]] = []
     for path in sorted(folder.glob("*.json")):
-        yield from (f"## {path.stem}", "", *_said(path), "")
-        yield from render(json.loads(path.read_text(encoding="utf-8")), level=3)
+        said = _said(path)
+        yield from (f"## {path.stem}", "", *(said if said not in told else ()), "")
+        told.append(said)
+        page = path.with_suffix(".md")
+        yield from _page(page) if page.is_file() else render(json.loads(path.read_text(encoding="utf-8")), level=3)
+
+
+def _page(path: Path) -> Iterator[str]:
+    """A page without its title, its other headings one level down: it becomes a part of ours."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("# "):
+            yield f"#{line}" if line.startswith("##") else line
+    yield ""
 
 
 def _said(path: Path) -> Sequence[str]:
